@@ -1,11 +1,10 @@
 //! `strixlock bench`
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::json;
 
-use super::choices::device;
+use super::choices::{LimitArgs, device};
 use super::table::{Column, Table};
 use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
@@ -57,14 +56,8 @@ pub struct BenchArgs {
     /// Print Markdown, for a forum post
     #[arg(long)]
     markdown: bool,
-    /// Time limit for each program
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value = "600",
-        value_parser = clap::value_parser!(u64).range(1..=86_400)
-    )]
-    limit: u64,
+    #[command(flatten)]
+    limit: LimitArgs,
 }
 
 pub fn run(args: &BenchArgs, session: &Session) -> Result<u8> {
@@ -85,7 +78,7 @@ pub fn run(args: &BenchArgs, session: &Session) -> Result<u8> {
         rounds: args.runs.map(usize::from),
         busy_ok: args.busy_ok,
         speed_only: args.speed_only,
-        limit: Duration::from_secs(args.limit),
+        limit: args.limit.each(),
         now: session.now,
     };
     let found = {

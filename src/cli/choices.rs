@@ -1,11 +1,14 @@
 //! Options that several commands have, and their words for values of the library.
 
+use std::time::Duration;
+
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::error::{Error, Kind, Result};
 use crate::export::ContainerEngine;
+use crate::lock::Lock;
 use crate::store::LinkMode;
-use crate::validate::Device;
+use crate::validate::{Device, Extent};
 
 /// Options of the commands that update: the versions that they take.
 #[derive(Debug, clap::Args)]
@@ -25,6 +28,59 @@ impl VersionArgs {
     /// Fails if a version is given for more inputs than one.
     pub fn demand_one(&self, command: &str, inputs: &[String]) -> Result<()> {
         if self.to.is_some() { demand_one(command, inputs, "--to VERSION") } else { Ok(()) }
+    }
+}
+
+/// Options of the commands that validate before they switch.
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    /// Checks to run: `quick` runs the programs once, `usual` compares numbers for some five minutes, `deep` takes longer,
+    /// `none` switches without any
+    #[arg(long, value_parser = checks(), value_name = "EXTENT", default_value = "quick", hide_possible_values = true)]
+    validate: Checks,
+    /// Input of the model [default: the only model in the lock]
+    #[arg(long, value_name = "INPUT")]
+    pub model: Option<String>,
+    /// Device to compute on [default: the GPU if the build can use it]
+    #[arg(long, value_parser = device())]
+    pub device: Option<Device>,
+}
+
+impl CheckArgs {
+    /// Returns the extent of the validation. `None` if nothing is to be validated.
+    pub fn extent(&self) -> Option<Extent> {
+        self.validate.0
+    }
+
+    /// Fails if a validation is wanted and the lock has no model for it, which would be told after the build otherwise.
+    pub fn demand_model(&self, lock: &Lock) -> Result<()> {
+        if self.extent().is_none() || lock.inputs.values().any(|input| input.gguf().is_some()) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::NotFound, "the lock has no model to validate with").hint(
+            "add an input of type `huggingface`, or `file` for a GGUF file, to the manifest; `--validate none` switches \
+             without a validation",
+        ))
+    }
+}
+
+/// Option of the commands that run programs with a model.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct LimitArgs {
+    /// Time limit for each program of llama.cpp
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "600",
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    limit: u64,
+}
+
+impl LimitArgs {
+    /// Returns the time that each program has.
+    pub fn each(self) -> Duration {
+        Duration::from_secs(self.limit)
     }
 }
 
@@ -56,6 +112,18 @@ const LINK_MODES: [Choice<LinkMode>; 4] = [
 /// The words for [`Device`].
 const DEVICES: [Choice<Device>; 2] = [("gpu", "The GPU", Device::Gpu), ("cpu", "Only the CPU", Device::Cpu)];
 
+/// The checks before a switch, or none.
+#[derive(Debug, Clone, Copy)]
+struct Checks(Option<Extent>);
+
+/// The words for [`Checks`].
+const CHECKS: [Choice<Checks>; 4] = [
+    ("none", "No checks", Checks(None)),
+    ("quick", "Run the programs once", Checks(Some(Extent::Quick))),
+    ("usual", "Compare numbers for some five minutes", Checks(Some(Extent::Usual))),
+    ("deep", "Compare more numbers, however long that takes", Checks(Some(Extent::Deep))),
+];
+
 /// The words for [`ContainerEngine`].
 const ENGINES: [Choice<ContainerEngine>; 8] = [
     ("distrobox", "A distrobox container that shares your home; writes distrobox.ini", ContainerEngine::Distrobox),
@@ -76,6 +144,11 @@ pub(super) fn link_mode() -> impl TypedValueParser<Value = LinkMode> {
 /// Parses a [`Device`].
 pub(super) fn device() -> impl TypedValueParser<Value = Device> {
     one_of(&DEVICES)
+}
+
+/// Parses [`Checks`].
+fn checks() -> impl TypedValueParser<Value = Checks> {
+    one_of(&CHECKS)
 }
 
 /// Parses a [`ContainerEngine`].

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use serde_json::json;
 
-use super::choices::device;
+use super::choices::CheckArgs;
 use super::session::Project;
 use super::table::{Column, Table};
 use super::{Session, Ui, version};
@@ -34,16 +34,8 @@ pub struct DeployArgs {
     // Named apart from the global option of the same purpose, which is -C.
     #[arg(long = "directory", value_name = "DIR")]
     place: Option<String>,
-    /// Checks to run: `quick` runs the programs once, `usual` compares numbers for some five minutes, `none` switches
-    /// without any
-    #[arg(long, value_enum, value_name = "EXTENT", default_value = "quick", hide_possible_values = true)]
-    validate: Checks,
-    /// Input of the model [default: the only model in the lock]
-    #[arg(long, value_name = "INPUT")]
-    model: Option<String>,
-    /// Device to compute on [default: the GPU if the build can use it]
-    #[arg(long, value_parser = device())]
-    device: Option<Device>,
+    #[command(flatten)]
+    checks: CheckArgs,
     /// Serve at most N hosts at a time
     #[arg(long, value_name = "N", default_value = "4")]
     hosts_at_a_time: NonZeroUsize,
@@ -52,18 +44,10 @@ pub struct DeployArgs {
     dry_run: bool,
 }
 
-/// Checks before a switch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Checks {
-    // Documented beside the option.
-    None,
-    Quick,
-    Usual,
-}
-
 pub fn run(args: &DeployArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let lock = session.lock_to_use()?;
+    args.checks.demand_model(lock)?;
     let directory = match &args.place {
         Some(place) => place.clone(),
         None => usual_directory(&session.project)?,
@@ -72,13 +56,9 @@ pub fn run(args: &DeployArgs, session: &Session) -> Result<u8> {
         ssh: Ssh(args.ssh.clone()),
         program: args.program.clone(),
         directory,
-        checks: match args.validate {
-            Checks::None => deploy::Checks::None,
-            Checks::Quick => deploy::Checks::Quick,
-            Checks::Usual => deploy::Checks::Usual,
-        },
-        model: args.model.clone(),
-        device: args.device.map(Device::name),
+        checks: args.checks.extent(),
+        model: args.checks.model.clone(),
+        device: args.checks.device.map(Device::name),
         formats: version::formats(),
         offline: session.is_offline(),
         dry_run: args.dry_run,

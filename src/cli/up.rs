@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::time::Duration;
 
 use serde_json::json;
 
-use super::choices::{VersionArgs, device};
+use super::choices::{CheckArgs, LimitArgs, VersionArgs};
 use super::remote::take::Taking;
 use super::switch::{PreviousGeneration, report_switch};
 use super::update::{LookedUp, look_up, show, write_lock};
@@ -19,7 +18,7 @@ use crate::progress::{Doing, Unit};
 use crate::realize::{Plan, Realized, keep};
 use crate::store::Profile;
 use crate::update::Options;
-use crate::validate::{self, Device, Extent, Validation};
+use crate::validate::{self, Extent, Validation};
 
 /// Update, realize and validate; switch only if that passed
 ///
@@ -33,45 +32,15 @@ pub struct UpArgs {
     /// Inputs to update [default: all]; inputs that the lock lacks are always resolved
     #[arg(value_name = "INPUT")]
     inputs: Vec<String>,
-    /// Checks to run: `quick` runs the programs once, `usual` compares numbers for some five minutes, `deep` takes longer,
-    /// `none` switches without any
-    #[arg(long, value_enum, value_name = "EXTENT", default_value = "quick", hide_possible_values = true)]
-    validate: Checks,
-    /// Input of the model [default: the only model in the lock]
-    #[arg(long, value_name = "INPUT")]
-    model: Option<String>,
-    /// Device to compute on [default: the GPU if the build can use it]
-    #[arg(long, value_parser = device())]
-    device: Option<Device>,
-    /// Time limit for each program of the validation
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    limit: u64,
+    #[command(flatten)]
+    checks: CheckArgs,
+    #[command(flatten)]
+    limit: LimitArgs,
     #[command(flatten)]
     version: VersionArgs,
     /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-}
-
-/// The checks of a validation, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Checks {
-    // Documented beside the option.
-    None,
-    Quick,
-    Usual,
-    Deep,
-}
-
-impl Checks {
-    fn extent(self) -> Option<Extent> {
-        match self {
-            Self::None => None,
-            Self::Quick => Some(Extent::Quick),
-            Self::Usual => Some(Extent::Usual),
-            Self::Deep => Some(Extent::Deep),
-        }
-    }
 }
 
 /// A new generation that is not current yet.
@@ -101,12 +70,7 @@ pub fn run(args: &UpArgs, session: &Session) -> Result<u8> {
     let LookedUp { old, old_text, found, .. } = look_up(session, &options)?;
     let Some(lock) = &found.lock else { return Err(Error::failure("the update gave no lock")) };
     // Found out now, and not after the build.
-    if args.validate != Checks::None && lock.inputs.values().all(|input| input.gguf().is_none()) {
-        return Err(Error::new(Kind::NotFound, "the lock has no model to validate with").hint(
-            "add an input of type `huggingface`, or `file` for a GGUF file, to the manifest; `--validate none` switches \
-             without a validation",
-        ));
-    }
+    args.checks.demand_model(lock)?;
     let text = lock.to_text()?;
     let changed = old_text.as_ref() != Some(&text);
     if !ui.is_json() {
@@ -120,7 +84,7 @@ pub fn run(args: &UpArgs, session: &Session) -> Result<u8> {
     let passed_before = validate::of(&validations(session), Sha256Digest::of(candidate.text.as_bytes()))
         .is_some_and(|validation| validation.passed());
     let is_new = changed || current != Some(number);
-    let validation = match args.validate.extent() {
+    let validation = match args.checks.extent() {
         Some(extent) if is_new || !passed_before => {
             let found = judge(args, session, &candidate, extent).map_err(|error| unchanged(error, current))?;
             Some(found)
@@ -178,10 +142,10 @@ fn judge(args: &UpArgs, session: &Session, candidate: &Candidate, extent: Extent
     let digest = Sha256Digest::of(candidate.text.as_bytes());
     let name = validate::name(&directory, session.now, Some(candidate.number), digest);
     let options = validate::Options {
-        model: args.model.clone(),
-        device: args.device,
+        model: args.checks.model.clone(),
+        device: args.checks.device,
         extent,
-        limit: Duration::from_secs(args.limit),
+        limit: args.limit.each(),
         profile_generation: Some(candidate.number),
         now: session.now,
     };
@@ -245,20 +209,7 @@ fn told(ui: &Ui, args: &UpArgs, candidate: &Candidate, validated: bool) {
         (true, false) => ui.line(format!("nothing is new: generation {number} is current")),
         (true, true) => ui.line(format!("nothing is new: generation {number} is current and passed its validation")),
         (false, true) => ui.line(format!("generation {number} passed its validation")),
-        (false, false) if args.validate == Checks::None => ui.line(format!("generation {number} was not validated")),
+        (false, false) if args.checks.extent().is_none() => ui.line(format!("generation {number} was not validated")),
         (false, false) => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::ValueEnum as _;
-
-    use super::*;
-
-    #[test]
-    fn each_word_but_none_is_an_extent() {
-        let without: Vec<_> = Checks::value_variants().iter().filter(|checks| checks.extent().is_none()).collect();
-        assert_eq!(without, [&Checks::None]);
     }
 }

@@ -26,21 +26,11 @@ use crate::lock::Lock;
 use crate::progress::Progress;
 use crate::store::Store;
 use crate::threads::{lock, on_threads};
+use crate::validate::Extent;
 use shipment::Shipments;
 
 pub use outcome::{Outcome, Verdict};
 pub use ssh::Ssh;
-
-/// Checks before a switch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checks {
-    /// None.
-    None,
-    /// The programs run once.
-    Quick,
-    /// Numbers are compared for some five minutes.
-    Usual,
-}
 
 /// Settings of a deployment.
 #[derive(Debug, Clone)]
@@ -51,8 +41,8 @@ pub struct Settings {
     pub program: String,
     /// The project's directory on a host.
     pub directory: String,
-    /// Checks before a switch.
-    pub checks: Checks,
+    /// Extent of the validation before a switch; `None` for no validation.
+    pub checks: Option<Extent>,
     /// Input with the model of the checks.
     pub model: Option<String>,
     /// Device of the checks.
@@ -92,12 +82,6 @@ pub fn deploy(
         if hosts[..at].contains(host) {
             return Err(Error::new(Kind::Usage, "a host is named twice").fact("host", host));
         }
-    }
-    if settings.checks != Checks::None && locked.inputs.values().all(|input| input.gguf().is_none()) {
-        return Err(Error::new(Kind::NotFound, "the lock has no model to validate with").hint(
-            "add an input of type `huggingface`, or `file` for a GGUF file, to the manifest; `--validate none` switches \
-             without a validation",
-        ));
     }
     let staging = store.stage()?;
     let text = locked.to_text()?;

@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use super::host::{Host, LOCK, NEW_LOCK};
-use super::{Checks, Deployment, Outcome, Verdict};
+use super::{Deployment, Outcome, Verdict};
 use crate::digest::TreeDigest;
 use crate::error::{Error, Kind, Result};
 use crate::export::snapshot::{Base, Part, SnapshotOutput, left_in, useful};
 use crate::realize::version;
 use crate::text;
 use crate::tree::Listing;
+use crate::validate::Extent;
 
 /// State of a host before anything was sent.
 struct State {
@@ -187,9 +188,10 @@ impl Deployment<'_> {
         let settings = self.settings;
         let mut words = vec!["validate"];
         match settings.checks {
-            Checks::None => return Ok(None),
-            Checks::Quick => words.push("--quick"),
-            Checks::Usual => {}
+            None => return Ok(None),
+            Some(Extent::Quick) => words.push("--quick"),
+            Some(Extent::Usual) => {}
+            Some(Extent::Deep) => words.push("--deep"),
         }
         words.extend(settings.model.iter().flat_map(|model| ["--model", model]));
         words.extend(settings.device.iter().flat_map(|device| ["--device", device]));

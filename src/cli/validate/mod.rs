@@ -3,11 +3,9 @@
 mod against;
 mod history;
 
-use std::time::Duration;
-
 use clap::Parser as _;
 
-use super::choices::device;
+use super::choices::{LimitArgs, device};
 use super::table::{Column, Table};
 use super::{Session, Ui};
 use crate::digest::Sha256Digest;
@@ -38,14 +36,8 @@ pub struct ValidateArgs {
     /// Longer texts and repetitions, however long that takes [default: what fits in five minutes]
     #[arg(long)]
     deep: bool,
-    /// Time limit for each program
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value = "600",
-        value_parser = clap::value_parser!(u64).range(1..=86_400)
-    )]
-    limit: u64,
+    #[command(flatten)]
+    limit: LimitArgs,
     /// Run nothing: show verdict and speed of each generation that was validated
     #[arg(long, conflicts_with_all = ["quick", "deep", "model", "device", "limit"])]
     history: bool,
@@ -116,7 +108,7 @@ fn options(args: &ValidateArgs, generation: Option<u64>, now: i64) -> Options {
             (_, true) => Extent::Deep,
             _ => Extent::Usual,
         },
-        limit: Duration::from_secs(args.limit),
+        limit: args.limit.each(),
         profile_generation: generation,
         now,
     }
