@@ -7,6 +7,7 @@ use toml::de::DeValue;
 
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
+use crate::llama_source::default_roots;
 use crate::manifest::{Form, rules};
 use crate::recipe::OutputRole;
 
@@ -22,8 +23,19 @@ pub(super) fn engine(form: &mut Form) -> Result<Option<String>> {
     Ok(engine.or(llama))
 }
 
+/// Reads the engine and the programs of it that must run. Without the field `roots` these are the usual ones, whose names
+/// must be known then.
+pub(super) fn engine_and_roots(form: &mut Form) -> Result<(String, Vec<String>)> {
+    let roots = roots(form.source, form.fields)?;
+    let engine = engine(form)?.unwrap_or_else(|| form.usual_output("llama", OutputRole::Engine));
+    if roots.is_none() {
+        form.demand_known_programs(&engine);
+    }
+    Ok((engine, roots.unwrap_or_else(|| default_roots().to_vec())))
+}
+
 /// Reads the programs that must run, if the field is present.
-pub(super) fn roots(source: &SourceText, fields: &Table) -> Result<Option<Vec<String>>> {
+fn roots(source: &SourceText, fields: &Table) -> Result<Option<Vec<String>>> {
     let Some(roots) = fields.texts("roots")? else { return Ok(None) };
     if roots.is_empty() {
         return Err(source.error(

@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::fields::{engine, roots};
+use super::fields::engine_and_roots;
 use crate::error::Result;
 use crate::gfx::GfxTarget;
-use crate::llama_source::default_roots;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, edges, known_edges, known_generics, rules};
 use crate::page::fact;
@@ -19,16 +18,10 @@ use crate::report::{Describe, Rebuilding};
 
 impl FromFields for RuntimeRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
-        let (roots, rocm) = (roots(form.source, form.fields)?, form.output_or("rocm", OutputRole::Rocm, "rocm")?);
-        let engine = match engine(form)? {
-            Some(engine) => engine,
-            None => form.usual_output("llama", OutputRole::Engine),
-        };
-        if roots.is_none() {
-            form.demand_known_programs(&engine);
-        }
+        let (engine, roots) = engine_and_roots(form)?;
+        let rocm = form.output_or("rocm", OutputRole::Rocm, "rocm")?;
         Ok(Self {
-            roots: roots.unwrap_or_else(|| default_roots().to_vec()),
+            roots,
             rocm,
             llama: engine,
             edges: edges(form.source, form.fields, "edges")?,

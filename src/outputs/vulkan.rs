@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::fields::{engine, roots};
+use super::fields::engine_and_roots;
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
-use crate::llama_source::default_roots;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, rules};
 use crate::page::fact;
@@ -20,19 +19,13 @@ use crate::report::{Describe, Rebuilding};
 
 impl FromFields for VulkanRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
-        let (roots, sysroot) = (roots(form.source, form.fields)?, form.output("sysroot", OutputRole::Sysroot)?);
-        let engine = match engine(form)? {
-            Some(engine) => engine,
-            None => form.usual_output("llama", OutputRole::Engine),
-        };
-        if roots.is_none() {
-            form.demand_known_programs(&engine);
-        }
+        let (engine, roots) = engine_and_roots(form)?;
+        let sysroot = form.output("sysroot", OutputRole::Sysroot)?;
         Ok(Self {
             engine,
             sysroot,
             drivers: drivers(form.source, form.fields)?,
-            roots: roots.unwrap_or_else(|| default_roots().to_vec()),
+            roots,
             prefix: form.prefix("/opt/vulkan")?,
         })
     }
