@@ -16,7 +16,7 @@ mod search;
 mod state;
 
 pub use attempt::{Attempt, demand_command};
-pub use candidates::{End, Known, line_of};
+pub use candidates::{End, Known, Search};
 pub use journal::{Event, How, Journal, Line, Plan, Version, Word, begin, demand_free, event_line};
 pub use line::Answer;
 pub use page::{Ending, report};

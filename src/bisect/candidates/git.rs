@@ -1,6 +1,6 @@
 //! Commits between two ends, by first parents.
 
-use super::{End, Known, Looked, demand_order};
+use super::{End, Looked, Search, demand_order};
 use crate::advisories::Pinned;
 use crate::bisect::journal::{Line, Version};
 use crate::error::{Error, Kind, Result};
@@ -16,14 +16,8 @@ const SHORT: usize = 12;
 const LEAST: usize = 7;
 
 /// Returns the commits between two ends.
-pub(super) fn line(
-    intake: Intake,
-    name: &str,
-    like: &Block<GitRequest>,
-    (good, bad): (&End, &End),
-    known: &Known,
-    judge: &dyn Fn(Pinned) -> Option<String>,
-) -> Result<Looked> {
+pub(super) fn line(search: &Search, like: &Block<GitRequest>) -> Result<Looked> {
+    let Search { intake, name, good, bad, known, judge } = *search;
     let pins = known.pins.iter().filter_map(|pin| match pin {
         LockedInput::Git(block) if block.locked.url == like.locked.url => Some(&block.locked),
         _ => None,

@@ -41,23 +41,36 @@ pub struct Looked {
     pub said: Vec<String>,
 }
 
-/// Returns the versions of an input between two ends. `like` is the pin of the lock; `judge` returns the advisory about
-/// a version.
-pub fn line_of(
-    intake: Intake,
-    name: &str,
-    like: &LockedInput,
-    (good, bad): (&End, &End),
-    known: &Known,
-    judge: &dyn Fn(Pinned) -> Option<String>,
-) -> Result<Looked> {
-    match like {
-        LockedInput::Rocm(block) => rocm::line(intake, name, block, (good, bad), known, judge),
-        LockedInput::Git(block) => git::line(intake, name, block, (good, bad), known, judge),
-        LockedInput::Release(block) => release::line(intake, name, block, (good, bad), known, judge),
-        other => Err(Error::new(Kind::Usage, format!("an input of type {} cannot be bisected", other.kind().name()))
-            .about(name)
-            .hint("inputs of the types rocm, git and release can")),
+/// A search for the versions of one input between two ends.
+#[derive(Clone, Copy)]
+pub struct Search<'a> {
+    /// Store and fetcher.
+    pub intake: Intake<'a>,
+    /// The name of the input.
+    pub name: &'a str,
+    /// The end that works.
+    pub good: &'a End,
+    /// The end that fails.
+    pub bad: &'a End,
+    /// Versions that need no look-up.
+    pub known: &'a Known,
+    /// Returns the advisory about a version.
+    pub judge: &'a dyn Fn(Pinned) -> Option<String>,
+}
+
+impl Search<'_> {
+    /// Returns the versions. `like` is the pin of the lock.
+    pub fn line(&self, like: &LockedInput) -> Result<Looked> {
+        match like {
+            LockedInput::Rocm(block) => rocm::line(self, block),
+            LockedInput::Git(block) => git::line(self, block),
+            LockedInput::Release(block) => release::line(self, block),
+            other => {
+                Err(Error::new(Kind::Usage, format!("an input of type {} cannot be bisected", other.kind().name()))
+                    .about(self.name)
+                    .hint("inputs of the types rocm, git and release can"))
+            }
+        }
     }
 }
 

@@ -1,23 +1,16 @@
 //! Releases of a forge between two ends: programs that others built, so that nothing has to be.
 
-use super::{End, Known, Looked, demand_order};
+use super::{End, Looked, Search, demand_order};
 use crate::advisories::Pinned;
 use crate::bisect::journal::{Line, Version};
 use crate::error::{Error, Kind, Result};
 use crate::inputs::release::build_tags;
 use crate::inputs::{Block, LockedInput};
-use crate::intake::Intake;
 use crate::upstream::release::{ReleaseRequest, number_of};
 
 /// Returns the builds between two ends that have a tag `b<number>`. A build without a fitting file is skipped later.
-pub(super) fn line(
-    intake: Intake,
-    name: &str,
-    like: &Block<ReleaseRequest>,
-    (good, bad): (&End, &End),
-    known: &Known,
-    judge: &dyn Fn(Pinned) -> Option<String>,
-) -> Result<Looked> {
+pub(super) fn line(search: &Search, like: &Block<ReleaseRequest>) -> Result<Looked> {
+    let Search { intake, name, good, bad, known, judge } = *search;
     let pins = known.pins.iter().filter_map(|pin| match pin {
         LockedInput::Release(block) if block.requested.url == like.requested.url => block.locked.number,
         _ => None,

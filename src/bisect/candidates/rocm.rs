@@ -3,27 +3,20 @@
 use jiff::civil::Date;
 use url::Url;
 
-use super::{End, Known, Looked, demand_order};
+use super::{End, Looked, Search, demand_order};
 use crate::advisories::Pinned;
 use crate::bisect::journal::{Line, Version};
 use crate::error::{Error, Kind, Result};
 use crate::inputs::rocm::RocmPin;
 use crate::inputs::{Block, LockedInput};
-use crate::intake::Intake;
 use crate::upstream::rocm::{Candidate, RocmRequest, RocmVersion, everything, made, sort_by_age};
 
 /// Number of versions that an error lists.
 const LISTED: usize = 3;
 
 /// Returns the builds between two ends: those of every index and of the pins. Offline, those of the pins alone.
-pub(super) fn line(
-    intake: Intake,
-    name: &str,
-    like: &Block<RocmRequest>,
-    (good, bad): (&End, &End),
-    known: &Known,
-    judge: &dyn Fn(Pinned) -> Option<String>,
-) -> Result<Looked> {
+pub(super) fn line(search: &Search, like: &Block<RocmRequest>) -> Result<Looked> {
+    let Search { intake, name, good, bad, known, judge } = *search;
     let request = &like.requested;
     let settings = intake.fetcher.settings();
     let (mut all, mut said) = if settings.offline {

@@ -5,7 +5,7 @@ use super::ends::{Ends, ends, known};
 use super::{BisectArgs, ending};
 use crate::advisories::{Advisory, Pinned, Use};
 use crate::archive::ArchiveName;
-use crate::bisect::{How, Journal, Now, Plan, State, begin as text_of, demand_free, line_of};
+use crate::bisect::{How, Journal, Now, Plan, Search, State, begin as text_of, demand_free};
 use crate::cli::Session;
 use crate::cli::advice::policy;
 use crate::digest::Sha256Digest;
@@ -43,7 +43,7 @@ pub(super) fn begin<'s>(args: &BisectArgs, session: &'s Session, how: How) -> Re
     for (input, (good, bad)) in &of {
         let Some(like) = base.inputs.get(input) else { continue };
         let judge = judge(session, &base, input, args.known_bad);
-        let looked = line_of(intake, input, like, (good, bad), &known, &judge)?;
+        let looked = Search { intake, name: input, good, bad, known: &known, judge: &judge }.line(like)?;
         looked.said.iter().for_each(|said| session.ui.note(said));
         lines.push(looked.line);
     }
