@@ -47,6 +47,16 @@ pub enum Cache {
     Ignore,
 }
 
+/// One run of a job.
+pub(crate) struct Run<'r> {
+    pub job: &'r Job,
+    pub encoded: Encoded,
+    /// The blobs of the job's tree.
+    pub inputs: &'r BTreeMap<BlobDigest, Contents>,
+    pub cache: Cache,
+    pub watch: &'r mut dyn Watch,
+}
+
 impl Service {
     /// Runs a job. `inputs` are the blobs of its tree: those that the service lacks are uploaded, unless the result is
     /// in its cache already. Returns the result even if the command failed.
@@ -59,27 +69,21 @@ impl Service {
     ) -> Result<Outcome> {
         let encoded = job.encode(self.remote.can.output_paths);
         info!("remote build: action {}", encoded.action);
-        self.runtime.block_on(self.remote.run(job, &encoded, inputs, cache, watch))
+        self.runtime.block_on(self.remote.run(Run { job, encoded, inputs, cache, watch }))
     }
 }
 
 impl Remote {
-    async fn run(
-        &self,
-        job: &Job,
-        encoded: &Encoded,
-        inputs: &BTreeMap<BlobDigest, Contents>,
-        cache: Cache,
-        watch: &mut dyn Watch,
-    ) -> Result<Outcome> {
-        if cache == Cache::Use
-            && let Some(result) = self.cached(encoded.action).await?
+    async fn run(&self, run: Run<'_>) -> Result<Outcome> {
+        let action = run.encoded.action;
+        if run.cache == Cache::Use
+            && let Some(result) = self.cached(action).await?
         {
-            let outcome = Outcome::read(&result, encoded.action, &job.outputs, true)?;
-            Output::default().complete(self, &result, &mut |said| watch.output(said)).await?;
+            let outcome = Outcome::read(&result, action, &run.job.outputs, true)?;
+            Output::default().complete(self, &result, &mut |said| run.watch.output(said)).await?;
             return Ok(outcome);
         }
-        self.execute(job, encoded, inputs, cache, watch).await
+        self.execute(run).await
     }
 
     /// Returns the result in the service's cache, if there is one of a command that succeeded. A failure may have been

@@ -1,19 +1,16 @@
 //! Execution by a worker: an operation of the service, which is followed until it is done, over broken connections too.
 
-use std::collections::BTreeMap;
-
 use bazel_remote_apis::google::longrunning::{Operation, operation};
 use tonic::codec::Streaming;
 use tonic::{Code, Request, Status};
 use tracing::info;
 
-use crate::blob::{BlobDigest, Contents};
+use crate::blob::BlobDigest;
 use crate::cancel::{Cancellable, cancel};
 use crate::error::{Error, Kind, Result};
-use crate::execute::{Cache, Stage, Watch};
+use crate::execute::{Cache, Run, Stage, Watch};
 use crate::fault::{may_pass, told};
 use crate::google::protobuf::Any;
-use crate::job::{Encoded, Job};
 use crate::logs::Output;
 use crate::outcome::Outcome;
 use crate::proto::{
@@ -40,14 +37,8 @@ struct Execution<'e> {
 
 impl Remote {
     /// Uploads what the service lacks, and lets a worker run the job. A worker that is lost is replaced.
-    pub(crate) async fn execute(
-        &self,
-        job: &Job,
-        encoded: &Encoded,
-        inputs: &BTreeMap<BlobDigest, Contents>,
-        cache: Cache,
-        watch: &mut dyn Watch,
-    ) -> Result<Outcome> {
+    pub(crate) async fn execute(&self, run: Run<'_>) -> Result<Outcome> {
+        let Run { job, encoded, inputs, cache, watch } = run;
         let mut attempt = 0;
         loop {
             watch.stage(&Stage::Upload);
