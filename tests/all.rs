@@ -1,8 +1,10 @@
 //! Command tests: what a user types, and everything that the user sees, against the embedded upstream.
 //!
-//! One file a capability, or a folder of several; `support` holds the project and the upstream that they share. One
+//! One file a capability, or a folder of several; `support` holds the project and the upstream that they share, and
+//! `sshd` a server. One
 //! crate, so that it is linked once.
 
+mod sshd;
 mod support;
 
 mod advisories;

@@ -1,11 +1,9 @@
 //! Hosts for deployments: each an sshd of its own on loopback, with another home and another store.
 
-use std::net::TcpListener;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use crate::sshd;
 use crate::support::{Project, Ran};
 
 /// Hosts that are reached by `ssh -F` with a configuration of their own.
@@ -18,15 +16,8 @@ impl Hosts {
     /// Starts an sshd for each of the names. All have strixlock, except for one called `bare`.
     pub fn start(project: &Project, names: &[&'static str]) -> Self {
         let directory = project.directory.path().join("hosts");
-        std::fs::create_dir(&directory).unwrap();
-        for key in ["host", "key"] {
-            let mut keygen = Command::new("ssh-keygen");
-            keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(directory.join(key));
-            assert!(keygen.status().unwrap().success());
-        }
-        std::fs::copy(directory.join("key.pub"), directory.join("authorized_keys")).unwrap();
-        // As root it wants a directory that its package's service makes.
-        let _ = std::fs::create_dir("/run/sshd");
+        sshd::make_keys(&directory);
+        sshd::let_in(&directory);
         let here = directory.display();
         let mut config = format!(
             "Host *\n HostName 127.0.0.1\n IdentityFile {here}/key\n IdentitiesOnly yes\n IdentityAgent none\n \
@@ -78,28 +69,13 @@ fn serve(project: &Project, directory: &Path, name: &str) -> u16 {
     if name != "bare" {
         symlink(env!("CARGO_BIN_EXE_strixlock"), home.join("bin/strixlock")).unwrap();
     }
-    let (here, place) = (directory.display(), home.display());
+    let place = home.display();
     // The login directory is that of the account, which all hosts share: the forced command goes to the host's.
-    let text = format!(
-        "HostKey {here}/host\nAuthorizedKeysFile {here}/authorized_keys\nStrictModes no\nUsePAM no\n\
-         PasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile none\n\
-         SetEnv PATH={place}/bin:{} HOME={place} STRIXLOCK_STORE={} STRIXLOCK_COMPILE_CACHE=off\n\
-         ForceCommand cd {place} && exec sh -c \"$SSH_ORIGINAL_COMMAND\"\n",
+    let settings = format!(
+        "SetEnv PATH={place}/bin:{} HOME={place} STRIXLOCK_STORE={} STRIXLOCK_COMPILE_CACHE=off\n\
+         ForceCommand cd {place} && exec sh -c \"$SSH_ORIGINAL_COMMAND\"",
         std::env::var("PATH").unwrap(),
         project.store(name).display()
     );
-    let config = directory.join(format!("{name}.sshd"));
-    std::fs::write(&config, text).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for connection in listener.incoming().map_while(Result::ok) {
-            let other = OwnedFd::from(connection.try_clone().unwrap());
-            let mut sshd = Command::new("/usr/sbin/sshd");
-            sshd.args(["-i", "-e", "-f"]).arg(&config).stdin(Stdio::from(OwnedFd::from(connection)));
-            let mut sshd = sshd.stdout(Stdio::from(other)).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::spawn(move || sshd.wait());
-        }
-    });
-    port
+    sshd::serve(directory, name, &settings)
 }

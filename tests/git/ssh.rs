@@ -1,11 +1,10 @@
 //! Repositories over ssh: by the user's own ssh and a real sshd, and by programs that stand in for them.
 
-use std::net::TcpListener;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::repository::{Made, wanted};
+use crate::sshd;
 use crate::support::{Project, Ran};
 
 /// An sshd for the user of the tests, and that user's files for ssh.
@@ -19,52 +18,23 @@ impl Host {
     /// Starts one on loopback, and puts an `ssh` on the project's PATH that reads no files but these.
     fn start(project: &Project) -> Self {
         let directory = project.path("ssh");
-        std::fs::create_dir_all(&directory).unwrap();
-        for name in ["host", "key"] {
-            let mut keygen = Command::new("ssh-keygen");
-            keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(directory.join(name));
-            assert!(keygen.status().unwrap().success());
-        }
+        sshd::make_keys(&directory);
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         let user = String::from_utf8(user).unwrap().trim().to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let port = sshd::serve(&directory, "box", &format!("SetEnv PATH={}", std::env::var("PATH").unwrap()));
         let here = directory.display();
-        let write = |name: &str, text: String| std::fs::write(directory.join(name), text).unwrap();
-        write(
-            "sshd_config",
-            format!(
-                "HostKey {here}/host\nAuthorizedKeysFile {here}/authorized_keys\nStrictModes no\nUsePAM no\n\
-                 PasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile none\nSetEnv PATH={}\n",
-                std::env::var("PATH").unwrap()
-            ),
+        let config = format!(
+            "Host box\n HostName 127.0.0.1\n Port {port}\n\
+             Host *\n IdentityFile {here}/key\n IdentitiesOnly yes\n IdentityAgent none\n\
+             UserKnownHostsFile {here}/known_hosts\n GlobalKnownHostsFile /dev/null\n"
         );
-        write(
-            "config",
-            format!(
-                "Host box\n HostName 127.0.0.1\n Port {port}\n\
-                 Host *\n IdentityFile {here}/key\n IdentitiesOnly yes\n IdentityAgent none\n\
-                 UserKnownHostsFile {here}/known_hosts\n GlobalKnownHostsFile /dev/null\n"
-            ),
-        );
+        std::fs::write(directory.join("config"), config).unwrap();
         project.program("bin/ssh", &format!("#!/bin/sh\nexec {} -F {here}/config \"$@\"\n", on_path("ssh").display()));
-        // As root it wants a directory that its package's service makes.
-        let _ = std::fs::create_dir("/run/sshd");
-        let config = directory.join("sshd_config");
-        std::thread::spawn(move || {
-            for connection in listener.incoming().map_while(Result::ok) {
-                let other = OwnedFd::from(connection.try_clone().unwrap());
-                let mut sshd = Command::new("/usr/sbin/sshd");
-                sshd.args(["-i", "-e", "-f"]).arg(&config).stdin(Stdio::from(OwnedFd::from(connection)));
-                let mut sshd = sshd.stdout(Stdio::from(other)).stderr(Stdio::null()).spawn().unwrap();
-                std::thread::spawn(move || sshd.wait());
-            }
-        });
         Self { directory, port, user }
     }
 
     fn let_in(&self) {
-        std::fs::copy(self.directory.join("key.pub"), self.directory.join("authorized_keys")).unwrap();
+        sshd::let_in(&self.directory);
     }
 
     /// Does what the hint says, for a person who answers `yes`.
