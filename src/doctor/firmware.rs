@@ -16,9 +16,9 @@ pub(super) fn check(host: &Host, surroundings: &Surroundings) -> Finding {
     };
     let known = || surroundings.advisories.iter().filter(|one| one.about == Software::Firmware);
     let released = host.firmware.as_deref().and_then(day);
-    let bad = released.and_then(|day| known().find(|one| one.has_firmware(day)));
-    let reasons = known().filter(|one| bad.is_none_or(|bad| bad.id == one.id)).map(bad_releases);
-    let why = reasons.collect::<Vec<_>>().join("; ");
+    let has_it = |one: &&Advisory| released.is_some_and(|day| one.has_firmware(day));
+    let is_bad = known().any(|one| has_it(&one));
+    let why = known().filter(|one| !is_bad || has_it(one)).map(bad_releases).collect::<Vec<_>>().join("; ");
     match &host.firmware {
         // A container has its own packages, but the kernel loads the firmware of the host.
         _ if host.container.is_some() => {
@@ -27,7 +27,7 @@ pub(super) fn check(host: &Host, surroundings: &Surroundings) -> Finding {
                 .mend(on_the_machine(host, ask))
         }
         None => Finding::new("firmware", Level::Advice, "unknown version of linux-firmware").why(why).mend(ask),
-        Some(version) if bad.is_some() => {
+        Some(version) if is_bad => {
             let command = match host.distribution {
                 Distribution::Fedora => "sudo dnf upgrade linux-firmware amd-gpu-firmware",
                 Distribution::Arch => "sudo pacman -Syu linux-firmware",

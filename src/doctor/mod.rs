@@ -118,7 +118,7 @@ impl Finding {
 /// Judges a machine. The order of the findings is fixed.
 #[must_use]
 pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = kernel::check(host, surroundings).into_iter().collect();
+    let mut findings = kernel::check(host, surroundings);
     findings.push(firmware::check(host, surroundings));
     findings.extend(devices::check(host));
     findings.extend(memory::check(host));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::advisories::Software;
 use crate::host::{DeviceNode, Devices, Gpu, KernelVersion, Memory, NodeState, Process};
 
 const GIB: u64 = 1 << 30;
@@ -214,6 +215,34 @@ fn a_distributions_older_kernel_that_may_have_the_fix_is_advice() {
     for release in ["6.18.9-200.fc43", "7.0.0-38-generic", "7.2.2"] {
         assert_eq!(finding(&with(release), "kernel").level, Level::Good, "{release}");
     }
+}
+
+/// A kernel is in two ranges: its distribution may have mended the one, and no version is good for the other.
+#[test]
+fn every_advisory_about_a_kernel_is_reported_and_the_worst_counts() {
+    let mut hopeless = surroundings().advisories.into_iter().find(|one| one.about == Software::Linux).unwrap();
+    (hopeless.id, hopeless.what) = ("linux-hopeless".to_owned(), "the GPU resets".to_owned());
+    (hopeless.until, hopeless.kernels) = (None, None);
+    let mut with = surroundings();
+    with.advisories.push(hopeless);
+    let release = "6.14.0-1020-oem";
+    let host = Host { kernel: KernelVersion::parse(release), kernel_release: Some(release.to_owned()), ..good() };
+    let found = examine(&host, &with);
+    let kernel: Vec<&Finding> = found.iter().filter(|finding| finding.check == "kernel").collect();
+    assert_eq!(kernel.iter().map(|finding| finding.level).collect::<Vec<_>>(), [Level::Bad, Level::Advice]);
+    assert!(kernel[0].why.as_ref().unwrap().contains("the GPU resets"), "{kernel:#?}");
+    assert!(kernel[1].found.ends_with("may have its fix"), "{kernel:#?}");
+}
+
+#[test]
+fn every_advisory_about_a_firmware_is_a_reason() {
+    let mut second = surroundings().advisories.into_iter().find(|one| one.about == Software::Firmware).unwrap();
+    (second.id, second.what) = ("firmware-second".to_owned(), "the screen flickers".to_owned());
+    let mut with = surroundings();
+    with.advisories.push(second);
+    let host = Host { firmware: Some("20251125".to_owned()), ..good() };
+    let why = only(&host, &with, Level::Bad).why.unwrap();
+    assert!(why.contains("computing crashes") && why.contains("the screen flickers"), "{why}");
 }
 
 #[test]
