@@ -102,14 +102,8 @@ fn signed(page: &mut String, requested: &DebsRequest, release: &ReleasePin) {
             "gpgv --status-fd 1 --keyring ./archive-keys.gpg {signed} | grep -E 'VALIDSIG .*{key}'   # signed by {key}"
         ));
     }
-    // Only the lists that were read: a mirror may be behind with others. Without the field, packages for all architectures
-    // have a list of their own.
     let components = if requested.components.is_empty() { "[^ ]+".to_owned() } else { requested.components.join("|") };
-    let architecture = &requested.architecture;
-    lines.push(format!(
-        "grep -q '^No-Support-for-Architecture-all: Packages' {document} && kinds={architecture} || \
-         kinds='{architecture}|all'"
-    ));
+    lines.push(kinds(document, &requested.architecture));
     lines.push(format!(
         r#"lists=$(grep -oE " ({components})/binary-($kinds)/Packages\b" {document} | grep -v debian-installer | sort -u)"#
     ));
@@ -132,6 +126,17 @@ fn signed(page: &mut String, requested: &DebsRequest, release: &ReleasePin) {
     commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
+/// Returns the command that sets `kinds` to the architectures whose lists are read: those alone, since a mirror may be
+/// behind with others. The rule is that of [`Release::separate_all`].
+///
+/// [`Release::separate_all`]: crate::upstream::debs::release::Release::separate_all
+fn kinds(document: &str, architecture: &str) -> String {
+    format!(
+        "grep -qE '^Architectures:(.* )?all( |$)' {document} && ! grep -q '^No-Support-for-Architecture-all: Packages' \
+         {document} && kinds='{architecture}|all' || kinds={architecture}"
+    )
+}
+
 /// Returns the command that writes an archive's keys to `archive-keys.gpg`: from the manifest's file, or by
 /// fingerprint.
 fn keyring(requested: &DebsRequest, key: &str) -> String {
@@ -147,5 +152,36 @@ fn keyring(requested: &DebsRequest, key: &str) -> String {
              \"$ring\" --export {key}; done > archive-keys.gpg 2> /dev/null; [ -s archive-keys.gpg ] || gpg \
              --no-default-keyring --keyring ./archive-keys.gpg --keyserver hkps://keyserver.ubuntu.com --recv-keys {key}"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::kinds;
+    use crate::upstream::debs::release::Release;
+
+    #[test]
+    fn the_page_reads_the_lists_that_update_reads() {
+        let directory = tempfile::tempdir().unwrap();
+        for fields in [
+            "Architectures: all amd64 arm64\n",
+            "Architectures: amd64 all\n",
+            "Architectures: all amd64\nNo-Support-for-Architecture-all: Packages\n",
+            "Architectures: all amd64\nNo-Support-for-Architecture-all: Translations\n",
+            // As bookworm-security has it, with a digest of a list for `all` that its mirrors do not keep.
+            "Architectures: amd64 arm64 armhf i386 ppc64el\n",
+            "Architectures: amd64 small\n",
+            "Suite: stable\n",
+        ] {
+            let zeros = "0".repeat(64);
+            let text = format!("{fields}SHA256:\n {zeros} 12 main/binary-all/Packages.xz\n");
+            std::fs::write(directory.path().join("Release"), &text).unwrap();
+            let line = format!("set -e; {}; echo \"$kinds\"", kinds("Release", "amd64"));
+            let ran = Command::new("sh").args(["-c", &line]).current_dir(directory.path()).output().unwrap();
+            let expected = if Release::parse(text.as_bytes()).unwrap().separate_all { "amd64|all" } else { "amd64" };
+            assert_eq!(String::from_utf8(ran.stdout).unwrap().trim(), expected, "{fields}");
+        }
     }
 }
