@@ -19,8 +19,8 @@
 //! * [`advisories`]: versions that are known to be bad
 //! * [`inputs`]: kinds of inputs, a folder each: request, pin, resolving, and taking into the store
 //! * [`recipe`], [`manifest`], [`lock`]: how outputs are made; requests of the user; pins of the requests
-//! * [`archive`], [`serve`]: every byte that locks need, in a directory; the server of such a directory
 //! * [`remote`]: realized outputs shared between machines, on registries
+//! * [`archive`], [`serve`]: every byte that locks need, in a directory or registry; the server of such a directory
 //! * [`update`]: from manifest to lock
 //! * [`trim`], [`drivers`], [`proof`]: the files of ROCm that a build needs at run time; those of Vulkan drivers; the
 //!   proof that it runs with them

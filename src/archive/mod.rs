@@ -16,6 +16,9 @@
 //!   tmp/                       everything unfinished
 //! ```
 //!
+//! In a registry an archive is a repository (see `registry`): an artifact for each lock (see `artifact`), whose layers are
+//! the lock and the blobs that it needs.
+//!
 //! Rules:
 //! * Everything outside `tmp/` is complete: a file is written there, synced and renamed. A lock gets its name after
 //!   everything that it needs, so a lock that is there can be realized.
@@ -25,13 +28,16 @@
 //! * A cold archive has trees in place of tarballs. The tree of the pin comes out of it, and no longer the tarball's bytes.
 
 mod add;
+mod artifact;
 mod form;
+mod keeper;
 mod layout;
 mod name;
 mod page;
 mod place;
 mod prune;
 mod read;
+mod registry;
 mod tarball;
 mod verify;
 
@@ -43,5 +49,6 @@ pub use page::{Listed, refresh, tarballs};
 pub use place::{Archive, ArchivedLock};
 pub use prune::prune;
 pub use read::{Source, Taken};
+pub use registry::RegistryArchive;
 pub use tarball::{pack, unpacked};
 pub use verify::verify;

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-/// The place of an archive: a directory, a tar file of it, or the address of a server.
+use crate::remote::Address;
+
+/// The place of an archive: a directory, a tar file of it, the address of a server, or a repository of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArchiveName {
     /// A directory.
@@ -15,6 +17,13 @@ pub enum ArchiveName {
     File(PathBuf),
     /// The address of `strixlock serve`, or of any web server that has the directory.
     Url(Url),
+    /// A repository of a registry: `oci://HOST[:PORT]/REPOSITORY`.
+    Registry {
+        /// The host, with its port if it has one.
+        host: String,
+        /// The repository.
+        repository: String,
+    },
 }
 
 impl ArchiveName {
@@ -33,9 +42,15 @@ impl ArchiveName {
         if let Some(path) = text.strip_prefix("oci-layout:") {
             return expand(Path::new(path)).map(Self::Layout);
         }
+        if text.starts_with("oci://")
+            && let Address::Registry { host, repository } = text.parse()?
+        {
+            return Ok(Self::Registry { host, repository });
+        }
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(format!(
-                "`{scheme}:` is not supported: expected a directory, a .tar file or an http(s) address"
+                "`{scheme}:` is not supported: expected a directory, a .tar file, an http(s) address or \
+                 oci://HOST/REPOSITORY"
             ));
         }
         let path = expand(Path::new(text))?;
@@ -49,6 +64,7 @@ impl std::fmt::Display for ArchiveName {
         match self {
             Self::Directory(path) | Self::Layout(path) | Self::File(path) => path.display().fmt(f),
             Self::Url(url) => f.write_str(&crate::urls::show_url(url)),
+            Self::Registry { host, repository } => write!(f, "oci://{host}/{repository}"),
         }
     }
 }
@@ -67,7 +83,17 @@ mod tests {
         assert_eq!(parse("a/b"), Ok(ArchiveName::Directory("a/b".into())));
         assert_eq!(parse("oci-layout:a/b"), Ok(ArchiveName::Layout("a/b".into())));
         assert_eq!(parse("a/b.tar"), Ok(ArchiveName::File("a/b.tar".into())));
-        for wrong in ["http://box/?list-type=2", "http://box/#a", "oci://registry/name", "s3://bucket"] {
+        let registry = ArchiveName::Registry { host: "r.example:5000".into(), repository: "team/archive".into() };
+        assert_eq!(registry.to_string(), "oci://r.example:5000/team/archive");
+        assert_eq!(parse("oci://r.example:5000/team/archive"), Ok(registry));
+        for wrong in [
+            "http://box/?list-type=2",
+            "http://box/#a",
+            "oci://name",
+            "oci://r.example/a:tag",
+            "oci://me:secret@r.example/a",
+            "s3://bucket",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::Piece;
+use super::keeper::damaged;
 use crate::digest::{HashingWriter, Promise, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::inputs::Kept;
@@ -231,36 +232,33 @@ impl Archive {
         Ok(tempfile::tempdir_in(self.path.join("tmp"))?)
     }
 
-    /// Copies a file with this digest to the blobs, unless it is there. `copied` receives the number of bytes of each
-    /// piece that was copied. Returns the number of bytes that this added. Fails with [`Kind::Damaged`] if the file has
-    /// another digest.
-    pub(super) fn keep(&self, from: &Path, digest: Sha256Digest, copied: &mut dyn FnMut(u64)) -> Result<u64> {
+    /// Copies a file with this digest to the blobs, unless it is there. `done` receives the number of bytes so far.
+    /// Returns the number of bytes that this added. Fails with [`Kind::Damaged`] if the file has another digest.
+    pub(super) fn keep_blob(&self, from: &Path, digest: Sha256Digest, done: &dyn Fn(u64)) -> Result<u64> {
         let piece = Piece::Blob(digest);
         let mut source = fs_err::File::open(from)?;
         let size = source.metadata()?.len();
         if self.size(&piece) == Some(size) {
-            copied(size);
+            done(size);
             return Ok(0);
         }
         let staging = self.stage()?;
         let staged = staging.path().join("blob");
         let file = fs_err::File::create(&staged)?;
         let mut writer = HashingWriter::new(file);
-        let mut buffer = vec![0; 1 << 20];
+        let (mut buffer, mut copied) = (vec![0; 1 << 20], 0);
         loop {
             let count = source.read(&mut buffer)?;
             if count == 0 {
                 break;
             }
             writer.write_all(&buffer[..count])?;
-            copied(count as u64);
+            copied += count as u64;
+            done(copied);
         }
         let (found, size, file) = writer.finish();
         if found != digest {
-            return Err(Error::new(Kind::Damaged, "a file of the store is damaged")
-                .fact("file", from.display())
-                .fact("expected", digest)
-                .fact("found", found));
+            return Err(damaged(from, digest, found));
         }
         seal_file(file.file(), 0o444)?;
         file.sync_all()?;

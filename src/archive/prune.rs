@@ -27,23 +27,8 @@ pub struct Pruned {
 pub fn prune(archive: &Archive, drop: &[String], dry_run: bool) -> Result<(Pruned, Vec<String>)> {
     let mut locks = archive.locks()?;
     let mut pruned = Pruned::default();
-    for wanted in drop {
-        let wanted = wanted.strip_prefix("sha256:").unwrap_or(wanted);
-        let found: Vec<Sha256Digest> =
-            locks.iter().map(|one| one.digest).filter(|digest| digest.hex().starts_with(wanted)).collect();
-        match found[..] {
-            [one] if !wanted.is_empty() => pruned.locks.push(one),
-            [] => {
-                return Err(Error::new(Kind::NotFound, format!("the archive has no lock `{wanted}`"))
-                    .fact("archive", archive.path().display())
-                    .hint("`strixlock archive list` lists its locks"));
-            }
-            _ => {
-                return Err(Error::new(Kind::Usage, format!("`{wanted}` is the beginning of several locks"))
-                    .fact("locks", found.iter().map(|one| one.hex()[..16].to_owned()).collect::<Vec<_>>().join(", ")));
-            }
-        }
-    }
+    let digests: Vec<Sha256Digest> = locks.iter().map(|one| one.digest).collect();
+    pruned.locks = named(drop, &digests, &archive.path().display().to_string())?;
     locks.retain(|one| !pruned.locks.contains(&one.digest));
     // An unreadable lock may need anything.
     if let Some(error) = locks.iter().find_map(|one| one.lock.as_ref().err()) {
@@ -80,4 +65,27 @@ pub fn prune(archive: &Archive, drop: &[String], dry_run: bool) -> Result<(Prune
     }
     let warnings = refresh(archive, None)?;
     Ok((pruned, warnings))
+}
+
+/// Returns the locks of an archive that are named by their digests, or beginnings of these.
+pub(super) fn named(names: &[String], locks: &[Sha256Digest], archive: &str) -> Result<Vec<Sha256Digest>> {
+    let mut all = Vec::new();
+    for name in names {
+        let name = name.strip_prefix("sha256:").unwrap_or(name);
+        let found: Vec<Sha256Digest> = locks.iter().copied().filter(|lock| lock.hex().starts_with(name)).collect();
+        match found[..] {
+            [one] if !name.is_empty() => all.push(one),
+            [] => {
+                return Err(Error::new(Kind::NotFound, format!("the archive has no lock `{name}`"))
+                    .fact("archive", archive)
+                    .hint("`strixlock archive list` lists its locks"));
+            }
+            _ => {
+                let found: Vec<_> = found.iter().map(|one| one.hex()[..16].to_owned()).collect();
+                return Err(Error::new(Kind::Usage, format!("`{name}` is the beginning of several locks"))
+                    .fact("locks", found.join(", ")));
+            }
+        }
+    }
+    Ok(all)
 }

@@ -1,10 +1,10 @@
-//! Takes the inputs of a lock from an archive: from a directory, a tar file, or over HTTP.
+//! Takes the inputs of a lock from an archive: from a directory, a tar file, a web server or a registry.
 //!
 //! All of it goes through the fetcher, by URLs below that of the archive, and so everything is compared with the digests of
 //! the lock on its way into the store.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -12,10 +12,10 @@ use url::Url;
 
 use super::place::{FORM, LARGEST_POINTER, parse_pointer, unknown_form};
 use super::verify::{parse_sums, wanted};
-use super::{Archive, ArchiveName, Piece, unpacked};
+use super::{Archive, ArchiveName, Piece, RegistryArchive, unpacked};
 use crate::digest::{Promise, Sha256Digest, TreeDigest};
 use crate::error::{About as _, Error, Kind, Result};
-use crate::fetch::Voucher;
+use crate::fetch::{Access, Voucher};
 use crate::inputs::{Kept, KeptFile, LockedInput};
 use crate::intake::{Intake, MissingFile, download_all, drop_damaged, file_vouched, is_here};
 use crate::progress::{Doing, Unit};
@@ -49,6 +49,8 @@ enum Form {
     Directory(Archive),
     /// A server, and the pieces that it lists.
     Server(BTreeSet<Piece>),
+    /// A repository of a registry, and the files that its manifests list.
+    Registry(BTreeMap<Piece, Promise>),
 }
 
 /// The files that were taken from an archive.
@@ -108,6 +110,19 @@ impl<'a> Source<'a> {
                 let listed = parse_sums(&String::from_utf8_lossy(&sums)).into_iter().map(|(piece, _)| piece);
                 this.form = Form::Server(listed.collect());
                 Ok(this)
+            }
+            ArchiveName::Registry { host, repository } => {
+                let archive = RegistryArchive::open(intake.fetcher, host, repository, Access::Read)?;
+                archive.warnings().iter().for_each(|text| intake.fetcher.note_once(&format!("warning: {text}")));
+                if archive.count() == 0 {
+                    let hint = format!("`strixlock archive --to {shown}` makes one");
+                    return Err(Error::new(Kind::NotFound, "the registry has no archive in this repository")
+                        .fact("archive", shown)
+                        .hint(hint));
+                }
+                let base = archive.base().clone();
+                let form = Form::Registry(archive.into_files());
+                Ok(Self { intake, shown, base, form, _unpacked: None })
             }
         }
     }
@@ -193,6 +208,7 @@ impl<'a> Source<'a> {
                 }
                 other => listed.contains(&wanted(other)),
             },
+            Form::Registry(files) => files.contains_key(&wanted(kept)),
         }
     }
 
@@ -202,7 +218,17 @@ impl<'a> Source<'a> {
         match &self.form {
             Form::Directory(archive) => archive.size(&piece).is_some(),
             Form::Server(listed) => listed.contains(&piece),
+            Form::Registry(files) => files.contains_key(&piece),
         }
+    }
+
+    /// Returns digest and size of the file that is a pack or tar archive.
+    fn pointed(&self, piece: &Piece) -> Result<Promise> {
+        let found = match &self.form {
+            Form::Registry(files) => files.get(piece).copied(),
+            _ => parse_pointer(&self.small(piece, LARGEST_POINTER)?),
+        };
+        found.ok_or_else(|| Error::new(Kind::Mismatch, "a file of the archive is damaged").fact("file", piece.path()))
     }
 
     /// Returns the error for parts that an archive does not have, of `all` that are wanted.
@@ -257,10 +283,7 @@ impl<'a> Source<'a> {
         if all && parts.iter().any(|kept| !matches!(kept, Kept::File(_))) {
             let taken = RefCell::new(0);
             input.unpack_kept(self.intake, name, &|kept| {
-                let piece = wanted(kept);
-                let promise = parse_pointer(&self.small(&piece, LARGEST_POINTER)?).ok_or_else(|| {
-                    Error::new(Kind::Mismatch, "a file of the archive is damaged").fact("file", piece.path())
-                })?;
+                let promise = self.pointed(&wanted(kept))?;
                 *taken.borrow_mut() += promise.size;
                 self.blob(name, promise)
             })?;
@@ -320,13 +343,17 @@ impl<'a> Source<'a> {
     }
 
     fn url(&self, piece: &Piece) -> Result<Url> {
-        self.base.join(&piece.path()).map_err(|error| Error::failure("invalid address").because(&error))
+        let below = match (&self.form, piece) {
+            (Form::Registry(_), Piece::Blob(digest)) => format!("blobs/{digest}"),
+            _ => piece.path(),
+        };
+        self.base.join(&below).map_err(|error| Error::failure("invalid address").because(&error))
     }
 
     fn small(&self, piece: &Piece, limit: u64) -> Result<Vec<u8>> {
         match &self.form {
             Form::Directory(archive) => archive.read(piece, limit),
-            Form::Server(_) => self.intake.fetcher.get_signed(&self.url(piece)?, limit),
+            Form::Server(_) | Form::Registry(_) => self.intake.fetcher.get_signed(&self.url(piece)?, limit),
         }
     }
 }

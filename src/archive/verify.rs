@@ -45,8 +45,14 @@ pub struct ArchiveFault {
 }
 
 impl ArchiveFault {
-    fn new(piece: &Piece, fault: &'static str, about: impl Into<String>) -> Self {
-        Self { path: piece.path(), fault, about: about.into() }
+    /// Returns a fault of a piece.
+    pub(super) fn new(piece: &Piece, fault: &'static str, about: impl Into<String>) -> Self {
+        Self::at(piece.path(), fault, about)
+    }
+
+    /// Returns a fault at a path, or of a tag of a registry.
+    pub(super) fn at(path: String, fault: &'static str, about: impl Into<String>) -> Self {
+        Self { path, fault, about: about.into() }
     }
 }
 

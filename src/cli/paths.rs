@@ -22,6 +22,14 @@ pub(super) fn archive(text: &str) -> Result<ArchiveName, String> {
     ArchiveName::parse(text, expand)
 }
 
+/// Parses the setting for the usual archive: a directory.
+pub(super) fn usual_archive(text: &str) -> Result<PathBuf, String> {
+    if text.contains("://") {
+        return Err("expected a directory: other archives are named with --to and --from".to_owned());
+    }
+    expand(Path::new(text))
+}
+
 /// Replaces a leading `~` by the home directory. Fails for another user's home, and if HOME is not set.
 pub(super) fn expand(path: &Path) -> Result<PathBuf, String> {
     expand_to(path, place::home().as_deref())

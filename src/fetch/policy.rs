@@ -97,7 +97,15 @@ impl Settings {
         if next.scheme() == "http" && previous.iter().any(|url| url.scheme() == "https") {
             return Err(format!("{}: from https to plain http", leads()));
         }
-        self.check(next).map_err(|error| format!("{}: {}", leads(), error.message()))
+        let first = previous.first().unwrap_or(next);
+        self.check_led(first, next).map_err(|error| format!("{}: {}", leads(), error.message()))
+    }
+
+    /// Fails if a URL that the server of `from` names must not be asked. The archive that the user named may lead
+    /// elsewhere: a registry has its tokens and often its blobs on other hosts.
+    pub(super) fn check_led(&self, from: &Url, to: &Url) -> Result<()> {
+        self.check_way(to, Trust::Transport)?;
+        if self.is_of_archive(from) { Ok(()) } else { self.check_network(to) }
     }
 
     /// Fails if this URL must not be asked: https is allowed anywhere, http only on loopback or hosts that the user
@@ -123,30 +131,35 @@ impl Settings {
 
     /// Like [`Self::check`], but allows plain http if a signature or digest authenticates the bytes.
     pub(super) fn check_for(&self, url: &Url, trust: Trust) -> Result<()> {
+        self.check_way(url, trust)?;
+        self.check_network(url)
+    }
+
+    /// Fails if the way to a URL is not safe.
+    fn check_way(&self, url: &Url, trust: Trust) -> Result<()> {
         match url.scheme() {
-            "file" => return Ok(()),
-            "https" => {}
-            "http" if trust == Trust::Content => {}
+            "file" | "https" => Ok(()),
+            "http" if trust == Trust::Content || self.may_be_plain(url) => Ok(()),
             "http" => {
-                if !self.may_be_plain(url) {
-                    let host = url.host_str().unwrap_or_default();
-                    return Err(Error::new(Kind::Unreachable, "plain http is only used with loopback hosts")
-                        .fact("url", show_url(url))
-                        .hint(format!("use https, or add \"{host}\" to `insecure-hosts` in the configuration")));
-                }
+                let host = url.host_str().unwrap_or_default();
+                Err(Error::new(Kind::Unreachable, "plain http is only used with loopback hosts")
+                    .fact("url", show_url(url))
+                    .hint(format!("use https, or add \"{host}\" to `insecure-hosts` in the configuration")))
             }
             other => {
-                return Err(
-                    Error::new(Kind::Invalid, format!("`{other}:` URLs cannot be fetched")).fact("url", show_url(url))
-                );
+                Err(Error::new(Kind::Invalid, format!("`{other}:` URLs cannot be fetched")).fact("url", show_url(url)))
             }
         }
-        if self.offline && !self.is_of_archive(url) {
-            return Err(Error::new(Kind::Unreachable, "this is not in the store, and --offline forbids the network")
-                .fact("url", show_url(url))
-                .hint("run again without --offline, or name a mirror with a file: URL in the configuration"));
+    }
+
+    /// Fails if the network must not be used for a URL.
+    fn check_network(&self, url: &Url) -> Result<()> {
+        if !self.offline || url.scheme() == "file" || self.is_of_archive(url) {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::new(Kind::Unreachable, "this is not in the store, and --offline forbids the network")
+            .fact("url", show_url(url))
+            .hint("run again without --offline, or name a mirror with a file: URL in the configuration"))
     }
 }
 
@@ -192,6 +205,22 @@ mod tests {
         for other in ["http://box.lan:8000/b", "http://box.lan/a/b", "https://box.lan:8000/a/b", "http://b.lan:8000/a/"]
         {
             assert!(from.check_for(&url(other), Trust::Content).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn offline_the_archive_that_the_user_named_may_lead_elsewhere() {
+        let archive = Some(url("https://r.example/v2/a/"));
+        let from = Settings { archive, offline: true, ..Settings::default() };
+        let blob = url("https://r.example/v2/a/blobs/x");
+        for (asked, to, may) in [
+            (&blob, "https://cdn.example/x", true),
+            (&blob, "https://auth.example/token", true),
+            (&blob, "http://cdn.example/x", false),
+            (&url("https://b.example/v2/a/"), "https://cdn.example/x", false),
+        ] {
+            assert_eq!(from.check_led(asked, &url(to)).is_ok(), may, "{asked} {to}");
+            assert_eq!(from.may_follow(std::slice::from_ref(asked), &url(to)).is_ok(), may, "{asked} {to}");
         }
     }
 

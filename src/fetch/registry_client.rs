@@ -6,6 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::client::{Fetcher, transport_error};
+use super::policy::Settings;
 use super::registry::{self, Challenge, Credentials, SendError, Stored};
 use super::reply::{self, Reply};
 use crate::error::{Error, Kind, Result};
@@ -36,19 +37,26 @@ fn registry_host(host: &str) -> &str {
     if host == "docker.io" { registry::DOCKER } else { host }
 }
 
-impl Fetcher {
-    /// Returns the base address of a repository's manifests and blobs: `https://HOST/v2/REPOSITORY/`. From now on the
-    /// fetcher logs in if the registry requires it. Plain http is used for loopback and the hosts in the configuration.
+impl Settings {
+    /// Returns the base address of a repository's manifests and blobs: `https://HOST/v2/REPOSITORY/`. Plain http is used
+    /// for loopback and the hosts in the configuration.
     pub fn registry(&self, host: &str, repository: &str) -> Result<Url> {
         let host = registry_host(host);
         let parse = |scheme: &str| Url::parse(&format!("{scheme}://{host}/v2/{repository}/"));
-        let plain = parse("http").ok().filter(|url| self.settings.may_be_plain(url));
-        let url = match plain {
-            Some(url) => url,
+        match parse("http").ok().filter(|url| self.may_be_plain(url)) {
+            Some(url) => Ok(url),
             None => parse("https").map_err(|error| {
                 Error::new(Kind::Invalid, format!("invalid repository `{host}/{repository}`")).because(&error)
-            })?,
-        };
+            }),
+        }
+    }
+}
+
+impl Fetcher {
+    /// Returns the base address of a repository, like [`Settings::registry`]. From now on the fetcher logs in if the
+    /// registry requires it.
+    pub fn registry(&self, host: &str, repository: &str) -> Result<Url> {
+        let url = self.settings.registry(host, repository)?;
         self.logins.name(url.as_str());
         Ok(url)
     }
@@ -169,7 +177,7 @@ impl Fetcher {
         if url.scheme() == "file" {
             return Err(unusable(base, "it names a local file"));
         }
-        self.settings.check(&url)?;
+        self.settings.check_led(base, &url)?;
         // The scope is always this one repository, for what the caller is about to do there, whatever the registry's
         // challenge asks for.
         let (repository, actions) = (registry::repository(base), self.logins.actions(base.as_str()));

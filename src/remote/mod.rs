@@ -49,6 +49,7 @@ pub use gc::gc;
 pub use list::list;
 pub use pull::{Received, pull};
 pub use push::{Outgoing, push};
-pub use repository::Repository;
+pub use repository::{Reference, Repository, missing};
+pub use small::{put as put_small, read as read_small};
 pub use statement::{Judge, SignedStatement, attach};
 pub use verify::verify;

@@ -1,16 +1,21 @@
 //! The storage of a remote: blobs, manifests, and tags of manifests.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
 use crate::digest::{Promise, Sha256Digest};
 use crate::error::Result;
 use crate::oci::Descriptor;
+use crate::threads::on_threads;
 
 /// Greatest size of a manifest, in bytes: registries refuse longer ones.
 pub const LARGEST_MANIFEST: u64 = 4 << 20;
+/// Number of blobs that are asked for at a time.
+const ASKERS: usize = 4;
 
 /// The name of a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,4 +79,20 @@ pub trait Repository: Sync {
     fn free_space(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// Returns the numbers of those blobs that a remote does not have.
+pub fn missing(remote: &dyn Repository, blobs: &[Promise]) -> Result<HashSet<usize>> {
+    let next = AtomicUsize::new(0);
+    let missing = on_threads(ASKERS.min(blobs.len()), "a thread that asks for blobs", |_| {
+        let mut missing = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(blob) = blobs.get(number) else { return Ok(missing) };
+            if remote.blob_size(blob.digest)? != Some(blob.size) {
+                missing.push(number);
+            }
+        }
+    })?;
+    Ok(missing.into_iter().flatten().collect())
 }

@@ -1,5 +1,6 @@
 //! `strixlock archive` and `realize --from`: what a lock needs outlives its upstreams.
 
+mod registry;
 pub mod serve;
 
 use std::path::{Path, PathBuf};

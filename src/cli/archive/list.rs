@@ -5,20 +5,22 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::open;
-use crate::archive::{Archive, ArchiveName, Piece};
+use crate::archive::{Archive, ArchiveName, ArchivedLock, Piece, RegistryArchive};
 use crate::cli::Session;
 use crate::cli::paths::archive;
 use crate::cli::table::{Column, Table};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
-use crate::lock::Lock;
+use crate::fetch::Access;
+use crate::inputs::Kept;
 use crate::text;
 
 /// List the locks of an archive, with what they pin
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
-    /// Archive: a directory, or a .tar file of one [default: $XDG_DATA_HOME/strixlock/archive]
-    #[arg(value_name = "DIR|FILE.tar", value_parser = archive)]
+    /// Archive: a directory, a .tar file of one, or a repository of a registry (oci://HOST/REPOSITORY) [default:
+    /// $XDG_DATA_HOME/strixlock/archive]
+    #[arg(value_name = "DIR|FILE.tar|oci://...", value_parser = archive)]
     archive: Option<ArchiveName>,
 }
 
@@ -40,19 +42,17 @@ struct Row {
 
 pub fn run(args: &ListArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
-    let opened = open(args.archive.as_ref(), session)?;
-    let archive = &opened.archive;
-    let rows: Vec<Row> = archive
-        .locks()?
-        .iter()
-        .map(|one| match &one.lock {
-            Ok(lock) => row(archive, one.digest, lock),
-            Err(error) => {
-                let fault = Some(error.message().to_owned());
-                Row { lock: one.digest, inputs: BTreeMap::new(), bytes: 0, cold: 0, missing: 0, fault }
-            }
-        })
-        .collect();
+    let rows: Vec<Row> = match &args.archive {
+        Some(ArchiveName::Registry { host, repository }) => {
+            let archive = session.registry_archive(host, repository, Access::Read)?;
+            archive.warnings().iter().for_each(|text| ui.warning(text));
+            archive.locks()?.iter().map(|one| row(one, &|kept| sent(&archive, kept))).collect()
+        }
+        name => {
+            let opened = open(name.as_ref(), session)?;
+            opened.archive.locks()?.iter().map(|one| row(one, &|kept| held(&opened.archive, kept))).collect()
+        }
+    };
     ui.result(serde_json::json!({ "locks": rows }), || {
         let mut table =
             Table::new([Column::word("lock"), Column::text("inputs"), Column::number("size"), Column::word("form")]);
@@ -75,16 +75,34 @@ pub fn run(args: &ListArgs, session: &Session) -> Result<u8> {
     Ok(0)
 }
 
-fn row(archive: &Archive, digest: Sha256Digest, lock: &Lock) -> Row {
-    let inputs = lock.inputs.iter().map(|(name, input)| (name.clone(), input.short_version())).collect();
-    let mut row = Row { lock: digest, inputs, bytes: 0, cold: 0, missing: 0, fault: None };
+/// A part that an archive has: its size, and whether it is a cold tree.
+type Held = Option<(u64, bool)>;
+
+fn held(archive: &Archive, kept: &Kept) -> Held {
+    let pieces = archive.held(kept)?;
+    let size = pieces.iter().filter_map(|piece| archive.size(piece)).sum();
+    Some((size, pieces.iter().any(|piece| matches!(piece, Piece::Cold(_)))))
+}
+
+fn sent(archive: &RegistryArchive, kept: &Kept) -> Held {
+    archive.file(kept).map(|file| (file.size, false))
+}
+
+fn row(one: &ArchivedLock, held: &dyn Fn(&Kept) -> Held) -> Row {
+    let mut row = Row { lock: one.digest, inputs: BTreeMap::new(), bytes: 0, cold: 0, missing: 0, fault: None };
+    let lock = match &one.lock {
+        Ok(lock) => lock,
+        Err(error) => return Row { fault: Some(error.message().to_owned()), ..row },
+    };
+    row.inputs = lock.inputs.iter().map(|(name, input)| (name.clone(), input.short_version())).collect();
     for kept in lock.inputs.values().flat_map(|input| input.kept()) {
-        let Some(pieces) = archive.held(&kept) else {
-            row.missing += 1;
-            continue;
-        };
-        row.bytes += pieces.iter().filter_map(|piece| archive.size(piece)).sum::<u64>();
-        row.cold += u64::from(pieces.iter().any(|piece| matches!(piece, Piece::Cold(_))));
+        match held(&kept) {
+            Some((size, is_cold)) => {
+                row.bytes += size;
+                row.cold += u64::from(is_cold);
+            }
+            None => row.missing += 1,
+        }
     }
     row
 }

@@ -11,7 +11,7 @@ use super::Session;
 use crate::archive::{Archive, ArchiveName, unpacked};
 use crate::error::{Error, Kind, Result};
 
-/// Keep every byte that the lock needs, in a directory that outlives its upstreams
+/// Keep every byte that the lock needs, in a directory or registry that outlives its upstreams
 ///
 /// Keeps tarballs, commits as packs, packages, models, images, directories of the project and patches, each named by its
 /// digest, with the lock and an index page. What the store lacks is downloaded. A second lock adds only what is new.
@@ -69,8 +69,8 @@ fn directory(name: Option<&ArchiveName>, session: &Session) -> Result<PathBuf> {
                 .fact("path", path.display())
                 .hint("unpack it with `tar -xf`"))
         }
-        Some(ArchiveName::Url(url)) => {
-            Err(Error::new(Kind::Usage, "expected an archive on this machine").fact("url", crate::urls::show_url(url)))
+        Some(name @ (ArchiveName::Url(_) | ArchiveName::Registry { .. })) => {
+            Err(Error::new(Kind::Usage, "expected an archive on this machine").fact("archive", name))
         }
     }
 }

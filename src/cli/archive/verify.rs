@@ -6,6 +6,7 @@ use crate::cli::Session;
 use crate::cli::paths::archive;
 use crate::cli::table::{Column, Table};
 use crate::error::{Kind, Result};
+use crate::fetch::Access;
 use crate::text;
 
 /// Read every byte of an archive and compare it with its digests
@@ -14,15 +15,20 @@ use crate::text;
 /// SHA256SUMS` checks all but the chunks of cold trees.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
-    /// Archive: a directory, or a .tar file of one [default: $XDG_DATA_HOME/strixlock/archive]
-    #[arg(value_name = "DIR|FILE.tar", value_parser = archive)]
+    /// Archive: a directory, a .tar file of one, or a repository of a registry (oci://HOST/REPOSITORY) [default:
+    /// $XDG_DATA_HOME/strixlock/archive]
+    #[arg(value_name = "DIR|FILE.tar|oci://...", value_parser = archive)]
     archive: Option<ArchiveName>,
 }
 
 pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
-    let opened = open(args.archive.as_ref(), session)?;
-    let verified = verify(&opened.archive, &*ui.progress)?;
+    let verified = match &args.archive {
+        Some(ArchiveName::Registry { host, repository }) => {
+            session.registry_archive(host, repository, Access::Read)?.verify(&*ui.progress)?
+        }
+        name => verify(&open(name.as_ref(), session)?.archive, &*ui.progress)?,
+    };
     for other in &verified.others {
         ui.warning(&format!("passed over `{}`, which has no place in an archive", text::visible(other)));
     }

@@ -6,6 +6,7 @@ use crate::archive::{Archive, ArchiveName};
 use crate::bisect::{End, Known};
 use crate::cli::Session;
 use crate::error::{Error, Kind, Result};
+use crate::fetch::Access;
 use crate::inputs::{InputKind, LockedInput};
 use crate::lock::Lock;
 use crate::suggest::suggest;
@@ -153,8 +154,8 @@ fn no_input(lock: &Lock, name: &str) -> Error {
         .hint(suggest(name, lock.inputs.keys().map(String::as_str)))
 }
 
-/// Returns the pins of all locks that this store knows: of generations of any profile, and registered ones. Those of a
-/// directory with an archive are added.
+/// Returns the pins of all locks that this store knows: of generations of any profile, and registered ones. Those of an
+/// archive in a directory or registry are added.
 pub(super) fn known(session: &Session, archive: Option<&ArchiveName>) -> Result<Known> {
     let store = session.store()?;
     let mut paths = store.registered_locks(false, true).unwrap_or_default();
@@ -162,9 +163,14 @@ pub(super) fn known(session: &Session, archive: Option<&ArchiveName>) -> Result<
         paths.extend(profile.generations()?.into_iter().map(|number| profile.generation_lock(number)));
     }
     let mut locks: Vec<Result<Lock>> = paths.iter().map(|path| Lock::read(path)).collect();
-    if let Some(ArchiveName::Directory(path) | ArchiveName::Layout(path)) = archive {
-        locks.extend(Archive::open(path)?.locks()?.into_iter().map(|archived| archived.lock));
-    }
+    let archived = match archive {
+        Some(ArchiveName::Directory(path) | ArchiveName::Layout(path)) => Archive::open(path)?.locks()?,
+        Some(ArchiveName::Registry { host, repository }) => {
+            session.registry_archive(host, repository, Access::Read)?.locks()?
+        }
+        _ => Vec::new(),
+    };
+    locks.extend(archived.into_iter().map(|archived| archived.lock));
     let (mut pins, mut unread) = (Vec::new(), 0_usize);
     for lock in locks {
         match lock {

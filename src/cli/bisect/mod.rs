@@ -55,7 +55,8 @@ pub struct BisectArgs {
     /// Test versions that are known to be bad, too
     #[arg(long)]
     known_bad: bool,
-    /// Take inputs from this archive too, whose locks add candidates: a directory, a .tar file, or an address
+    /// Take inputs from this archive too, whose locks add candidates: a directory, a .tar file, or an address (http, https,
+    /// oci)
     #[arg(long, value_name = "DIR|FILE.tar|URL", value_parser = super::paths::archive)]
     from: Option<ArchiveName>,
     /// Run at most N compilers at a time [default: one per core, fewer if memory is short]

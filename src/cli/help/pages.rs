@@ -464,6 +464,7 @@ pub(super) const GROUPS: [Group; 6] = [
                     ("Everything that the lock needs", "strixlock archive"),
                     ("All generations, in little space", "strixlock archive --to ./a --all-generations --cold"),
                     ("One file, for a stick", "strixlock archive --to archive.tar"),
+                    ("In a registry", "strixlock archive --to oci://registry.example/team/archive"),
                 ],
             ),
             page(

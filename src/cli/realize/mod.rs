@@ -39,8 +39,8 @@ pub struct RealizeArgs {
     /// Make these links at ROCM_HOME and LLAMA_INSTALL_DIR of this .toolbox.env file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "prefix"], value_parser = super::paths::path())]
     prefix_from: Option<PathBuf>,
-    /// Take inputs from this archive: a directory, a .tar file, or the address of `strixlock serve`, which is asked
-    /// even with --offline
+    /// Take inputs from this archive: a directory, a .tar file, or the address of `strixlock serve` or of a repository of
+    /// a registry (oci://HOST/REPOSITORY), which is asked even with --offline
     #[arg(long, value_name = "DIR|FILE.tar|URL", value_parser = super::paths::archive)]
     from: Option<ArchiveName>,
     /// Method of copying files

@@ -8,9 +8,9 @@ use url::Url;
 
 use super::config::{Builder, MirrorSetting, Number, Set};
 use super::{Session, lazily};
-use crate::archive::{ArchiveName, Source};
+use crate::archive::{ArchiveName, RegistryArchive, Source};
 use crate::error::Result;
-use crate::fetch::{self, Fetcher, HUB, HubSettings, Mirror};
+use crate::fetch::{self, Access, Fetcher, HUB, HubSettings, Mirror};
 use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::realize::{BuilderSettings, CacheSettings, RealizeSettings, Realizer};
@@ -25,10 +25,20 @@ impl Session {
     /// Opens an archive, which may be asked even offline: the user named it. Must come before the first use of the
     /// fetcher in a command.
     pub fn open_archive(&self, name: &ArchiveName) -> Result<Source<'_>> {
-        if let ArchiveName::Url(url) = name {
-            let _ = self.archive.set(url.clone());
+        match name {
+            ArchiveName::Url(url) => drop(self.archive.set(url.clone())),
+            ArchiveName::Registry { host, repository } => {
+                let _ = self.archive.set(self.fetch_settings()?.registry(host, repository)?);
+            }
+            _ => {}
         }
         Source::open(name, self.intake()?)
+    }
+
+    /// Opens an archive in a registry, which may be asked even offline, like [`Self::open_archive`].
+    pub fn registry_archive(&self, host: &str, repository: &str, access: Access) -> Result<RegistryArchive<'_>> {
+        let _ = self.archive.set(self.fetch_settings()?.registry(host, repository)?);
+        RegistryArchive::open(self.fetcher()?, host, repository, access)
     }
 
     /// Returns store and fetcher for taking in inputs.

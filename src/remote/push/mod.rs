@@ -15,7 +15,7 @@ use super::artifact::{About, EMPTY_CONFIG, MOST_PACKS, TreeArtifact, described};
 use super::index::{Content, Piece, contents};
 use super::known::Known;
 use super::record::{PushRecord, PushedOutput, records};
-use super::repository::{Reference, Repository};
+use super::repository::{Reference, Repository, missing};
 use super::{small, tags};
 use crate::digest::{DerivationId, Promise, Sha256Digest, TreeDigest};
 use crate::error::{About as _, Error, Result};
@@ -144,7 +144,7 @@ impl Push<'_> {
         }
         let added = self.add_known(&manifest, &tree.contents)?;
         let blobs = [manifest.listing, manifest.index].into_iter().chain(manifest.packs.iter().copied());
-        let is_whole = added && packs::missing(self.remote, &blobs.collect::<Vec<_>>())?.is_empty();
+        let is_whole = added && missing(self.remote, &blobs.collect::<Vec<_>>())?.is_empty();
         Ok(is_whole.then(|| (Sha256Digest::of(&text), manifest)))
     }
 
@@ -181,7 +181,7 @@ impl Push<'_> {
                 self.add_known(&manifest, &contents(&listing))?;
             }
         }
-        let gone = packs::missing(self.remote, self.known.packs())?;
+        let gone = missing(self.remote, self.known.packs())?;
         self.known.forget(|pack| gone.contains(&pack));
         Ok(())
     }

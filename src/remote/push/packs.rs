@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::progress::{Doing, Unit};
 use crate::remote::artifact::MOST_PACKS;
 use crate::remote::piece::{Cut, Packer};
-use crate::remote::repository::Repository;
 use crate::threads::on_threads;
 use crate::tree::confined::Root;
 
@@ -22,8 +21,6 @@ use crate::tree::confined::Root;
 const PLAIN: u64 = 192 << 20;
 /// Number of packs that are made and sent at a time.
 const WORKERS: usize = 4;
-/// Number of blobs that are asked for at a time.
-const ASKERS: usize = 4;
 
 /// A piece to be sent, and where its bytes are.
 pub(super) struct NewPiece {
@@ -136,20 +133,4 @@ fn write(
     let (digest, size, buffer) = writer.finish();
     buffer.into_inner().map_err(|error| Error::from(error.into_error()))?;
     Ok((Promise { size, digest }, lengths))
-}
-
-/// Returns the numbers of those blobs that a remote does not have.
-pub(super) fn missing(remote: &dyn Repository, blobs: &[Promise]) -> Result<HashSet<usize>> {
-    let next = AtomicUsize::new(0);
-    let missing = on_threads(ASKERS.min(blobs.len()), "a thread that asks for blobs", |_| {
-        let mut missing = Vec::new();
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(blob) = blobs.get(number) else { return Ok(missing) };
-            if remote.blob_size(blob.digest)? != Some(blob.size) {
-                missing.push(number);
-            }
-        }
-    })?;
-    Ok(missing.into_iter().flatten().collect())
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::builder::{BuilderFile, property};
 use super::{Config, MirrorSetting, Number, Origin, RemoteSetting, Set, remote_name};
-use crate::cli::paths::{address, expand};
+use crate::cli::paths::{address, expand, usual_archive};
 use crate::error::{Error, Kind, Result};
 use crate::fields::{SourceText, Table};
 
@@ -46,7 +46,7 @@ impl Reader<'_, '_> {
             config.store = Some(self.set(&text, |text| self.path(text))?);
         }
         if let Some(text) = top.text("archive")? {
-            config.archive = Some(self.set(&text, |text| self.path(text))?);
+            config.archive = Some(self.set(&text, |text| Ok(self.directory.join(usual_archive(text)?)))?);
         }
         if let Some(text) = top.text("profile")? {
             config.profile =

@@ -8,7 +8,7 @@ use url::Url;
 use super::super::switch;
 use super::builder::{BuilderFile, property};
 use super::{Config, MirrorSetting, Number, Origin, RemoteSetting, Set, remote_name, variable};
-use crate::cli::paths::{address, expand};
+use crate::cli::paths::{address, expand, usual_archive};
 use crate::error::{Error, Kind, Result};
 
 /// Reads the settings that are in the environment. An empty variable counts as unset.
@@ -34,7 +34,7 @@ pub(super) fn read(environment: impl Fn(&str) -> Option<OsString>) -> Result<Con
         config.compile_cache = Some(found.set(switch(&found.text).map_err(|fault| found.invalid(&fault))?));
     }
     if let Some(found) = read("archive")? {
-        let path = expand(Path::new(&found.text)).and_then(|path| std::path::absolute(path).map_err(|e| e.to_string()));
+        let path = usual_archive(&found.text).and_then(|path| std::path::absolute(path).map_err(|e| e.to_string()));
         config.archive = Some(found.set(path.map_err(|fault| found.invalid(&fault))?));
     }
     if let Some(found) = read("ask-remotes")? {
@@ -139,6 +139,7 @@ mod tests {
             ("STRIXLOCK_COMPILE_CACHE", "maybe"),
             ("STRIXLOCK_COMPILE_CACHE_BYTES", "5"),
             ("STRIXLOCK_ARCHIVE", "~you/archive"),
+            ("STRIXLOCK_ARCHIVE", "oci://r.example/a"),
             ("STRIXLOCK_REMOTES", "oci://r.example/a"),
             ("STRIXLOCK_REMOTES", "a=https://r.example/a b"),
             ("STRIXLOCK_BUILDER", "build.lan:8980"),
