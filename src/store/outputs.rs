@@ -56,6 +56,22 @@ impl Store {
         Ok(here.then_some(record))
     }
 
+    /// Returns the trees of outputs with this name that are hot, the one that was recorded last first. Records that
+    /// cannot be read are left out.
+    #[must_use]
+    pub fn output_trees(&self, name: &str) -> Vec<StoredTree> {
+        let outputs = std::fs::read_dir(self.root.join("outputs")).into_iter().flatten().flatten();
+        let read = |output: std::fs::DirEntry| {
+            let path = output.path().join("output.json");
+            let record: OutputRecord = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+            let tree = self.tree(record.tree).filter(|_| record.name == name)?;
+            Some((path.metadata().ok()?.modified().ok()?, tree))
+        };
+        let mut all: Vec<_> = outputs.filter_map(read).collect();
+        all.sort_by_key(|(time, tree)| (std::cmp::Reverse(*time), tree.digest));
+        all.into_iter().map(|(_, tree)| tree).collect()
+    }
+
     /// Returns the log of the build that made this output, or of the last build that failed.
     #[must_use]
     pub fn output_log(&self, id: DerivationId) -> Option<PathBuf> {

@@ -98,6 +98,40 @@ fn of_the_next_nightly_only_what_changed_is_moved() {
 }
 
 #[test]
+fn of_a_large_file_that_changed_a_store_without_a_generation_receives_what_is_new() {
+    let project = Project::new();
+    project.rocm_manifest(FIRST);
+    let text = project.read("manifests/strix.toml");
+    let more = "\n[inputs.own]\ntype = \"directory\"\npath = \"own\"\n\n\
+                [outputs.laid]\ntype = \"overlay\"\nlayers = [{ input = \"own\" }]\n";
+    project.write("manifests/strix.toml", &format!("{text}{more}"));
+    let registry = Registry::start(project.directory.path());
+    name_remote(&project, &registry.address);
+    let (mut state, size) = (1_u64, 4_000_000);
+    let mut noise: Vec<u8> = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    })
+    .take(size)
+    .collect();
+    let mut received = Vec::new();
+    for _ in 0..2 {
+        noise[size / 2] ^= 1;
+        project.write("manifests/own/note", "");
+        std::fs::write(project.path("manifests/own/large"), &noise).unwrap();
+        project.run(&["update"]).code(0);
+        project.run(&["realize", "laid", "--seal"]).code(0);
+        project.run(&["push", "laid"]).code(0);
+        let ran = elsewhere(&project, &["pull", "laid", "--json"]).code(0).json();
+        received.push(ran["taken"][0]["bytes"].as_u64().unwrap());
+    }
+    assert!(received[0] > size as u64 && received[1] < size as u64 / 2, "{received:?}");
+    elsewhere(&project, &["verify"]).code(0);
+}
+
+#[test]
 fn a_push_and_a_pull_that_are_killed_are_finished_by_the_next() {
     let (project, registry) = shared(FIRST);
     let relay = Relay::start(&registry.address);

@@ -67,8 +67,6 @@ def remotes(bench, remove):
         if bench.wanted(*NAMES[:2]):
             remove(store)
             said(bench.first, "pull", "rocm", "--from", remote, where=store)
-            # A machine that runs the first nightly has a generation of it.
-            bench.now(bench.strixlock(store, bench.first, "realize", "rocm"))
             other = bench.work / "pair"
             remove(other)
             bench.take_in(other, bench.second)

@@ -1,9 +1,10 @@
 //! Pieces that files of this store have: of another version of a file, most are often the same.
 //!
-//! Only files with several pieces are looked at, and only in those trees that the same output has in the current
-//! generation of a profile, at the same path.
+//! Only files with several pieces are looked at, at the same path in other trees of the same output: those of the current
+//! generations of all profiles, and those that the store has records of. One tree after another is looked at, as long as
+//! pieces are missing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::FileExt as _;
 
 use super::Lack;
@@ -16,6 +17,9 @@ use crate::store::{Store, StoredTree};
 use crate::threads::{cores, on_threads};
 use crate::tree::Node;
 use crate::tree::confined::Root;
+
+/// Greatest number of trees that are looked at: all large files that changed are read in each.
+const MOST_TREES: usize = 3;
 
 /// A piece of a file in the store.
 struct Local {
@@ -37,40 +41,50 @@ impl LocalPieces {
     pub fn find(store: &Store, name: &str, lacks: &[Lack], of: &HashMap<Sha256Digest, Vec<Piece>>) -> Result<Self> {
         let several = |lack: &&Lack| of.get(&lack.digest).is_some_and(|pieces| pieces.len() > 1);
         let wanted: Vec<&Lack> = lacks.iter().filter(several).collect();
-        let trees = if wanted.is_empty() { Vec::new() } else { current(store, name)? };
-        let roots = trees.iter().map(|tree| Root::open(&tree.path)).collect::<std::io::Result<Vec<_>>>()?;
-        let mut todo: Vec<(usize, &[u8], u64)> = Vec::new();
-        for (number, tree) in trees.iter().enumerate() {
+        let pieces = |lack: &Lack| of.get(&lack.digest).into_iter().flatten().map(|piece| piece.digest);
+        let needed: HashSet<Sha256Digest> = wanted.iter().flat_map(|lack| pieces(lack)).collect();
+        let mut local = Self { roots: Vec::new(), pieces: HashMap::new() };
+        for tree in if wanted.is_empty() { Vec::new() } else { earlier(store, name)? } {
             let Ok(listing) = tree.listing() else { continue };
-            for lack in &wanted {
+            local.roots.push(Root::open(&tree.path)?);
+            let mut paths: Vec<(&[u8], u64)> = Vec::new();
+            for lack in wanted.iter().filter(|lack| pieces(lack).any(|piece| !local.has(piece))) {
                 if let Some(Node::File { size, .. }) = listing.get(&lack.entry.path).map(|entry| &entry.node)
                     && is_cut(*size)
                 {
-                    todo.push((number, &lack.entry.path, *size));
+                    paths.push((&lack.entry.path, *size));
                 }
             }
+            local.look(&paths, &needed)?;
         }
+        Ok(local)
+    }
+
+    /// Looks for pieces in these files of the last tree.
+    fn look(&mut self, paths: &[(&[u8], u64)], needed: &HashSet<Sha256Digest>) -> Result<()> {
+        let Some((number, root)) = self.roots.iter().enumerate().next_back() else { return Ok(()) };
         let threads = cores();
         let found = on_threads(threads, "a thread that cuts files", |mine| {
-            let mut found: Vec<(Cut, Local)> = Vec::new();
-            for (tree, path, size) in todo.iter().skip(mine).step_by(threads) {
+            let mut found: Vec<(Sha256Digest, Local)> = Vec::new();
+            for (path, size) in paths.iter().skip(mine).step_by(threads) {
                 // A file that cannot be read is only not used.
-                let Ok((cuts, _)) = roots[*tree].open_file(path).map_err(Into::into).and_then(|file| cut(*size, file))
-                else {
+                let Ok((cuts, _)) = root.open_file(path).map_err(Into::into).and_then(|file| cut(*size, file)) else {
                     continue;
                 };
                 let mut offset = 0;
-                for cut in cuts {
-                    found.push((cut, Local { tree: *tree, path: path.to_vec(), offset, size: cut.size }));
-                    offset += cut.size;
+                for Cut { digest, size } in cuts {
+                    if needed.contains(&digest) {
+                        found.push((digest, Local { tree: number, path: path.to_vec(), offset, size }));
+                    }
+                    offset += size;
                 }
             }
             Ok(found)
         })?;
-        let needed: std::collections::HashSet<Sha256Digest> =
-            wanted.iter().filter_map(|lack| of.get(&lack.digest)).flatten().map(|piece| piece.digest).collect();
-        let found = found.into_iter().flatten().filter(|(cut, _)| needed.contains(&cut.digest));
-        Ok(Self { roots, pieces: found.map(|(cut, local)| (cut.digest, local)).collect() })
+        for (digest, place) in found.into_iter().flatten() {
+            self.pieces.entry(digest).or_insert(place);
+        }
+        Ok(())
     }
 
     /// Returns whether the store has a piece.
@@ -94,18 +108,19 @@ impl LocalPieces {
     }
 }
 
-/// Returns the trees that an output with this name has in the current generations of all profiles, if they are hot.
-fn current(store: &Store, name: &str) -> Result<Vec<StoredTree>> {
+/// Returns other trees of an output with this name, if they are hot: those of the current generations of all profiles,
+/// then those of the store's records.
+fn earlier(store: &Store, name: &str) -> Result<Vec<StoredTree>> {
     let mut trees: Vec<StoredTree> = Vec::new();
     for profile in store.profiles()? {
         let Some(number) = profile.current()? else { continue };
         // A damaged generation is for `status` to tell.
         let Ok(generation) = profile.generation(number) else { continue };
-        if let Some(tree) = generation.outputs.get(name).and_then(|output| store.tree(output.tree))
-            && trees.iter().all(|known| known.digest != tree.digest)
-        {
-            trees.push(tree);
-        }
+        trees.extend(generation.outputs.get(name).and_then(|output| store.tree(output.tree)));
     }
+    trees.extend(store.output_trees(name));
+    let mut seen = HashSet::new();
+    trees.retain(|tree| seen.insert(tree.digest));
+    trees.truncate(MOST_TREES);
     Ok(trees)
 }
