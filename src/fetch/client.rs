@@ -273,8 +273,11 @@ fn answered(status: StatusCode) -> String {
 }
 
 fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
-    let kind =
-        if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) { Kind::NotFound } else { Kind::Unreachable };
+    let kind = match status {
+        StatusCode::NOT_FOUND | StatusCode::GONE => Kind::NotFound,
+        StatusCode::RANGE_NOT_SATISFIABLE => Kind::Mismatch,
+        _ => Kind::Unreachable,
+    };
     let error = Error::new(kind, answered(status)).fact("url", show_url(url));
     match status {
         StatusCode::UNAUTHORIZED => error.hint("credentials are read from ~/.netrc"),
@@ -282,6 +285,7 @@ fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
             error.hint("some servers answer this for missing files; if it exists, put the login into ~/.netrc")
         }
         StatusCode::NOT_FOUND | StatusCode::GONE => error.hint("check the address"),
+        StatusCode::RANGE_NOT_SATISFIABLE => error.hint("the server's file is shorter than it should be"),
         StatusCode::TOO_MANY_REQUESTS => {
             let wait = retry::when(headers);
             error.hint(format!(

@@ -191,6 +191,7 @@ fn a_registry_that_lies_about_bytes_is_refused() {
         (Fault::Redirect("http://registry.example/blob".to_owned()), 8, "plain http is only used with loopback hosts"),
         (Fault::Redirect("file:///etc/passwd".to_owned()), 8, "302 Found"),
         (Fault::status(503, usize::MAX), 8, "503"),
+        (Fault::status(416, usize::MAX), 5, "the server's file is shorter than it should be"),
         (Fault::status(404, usize::MAX), 9, "the registry does not have this part of the image"),
     ] {
         let told = format!("{fault:?}");
