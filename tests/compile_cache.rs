@@ -1,6 +1,7 @@
 //! The compiler cache: what a build takes from it, what it may not, and what becomes of it.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -211,10 +212,10 @@ fn a_build_that_is_killed_leaves_a_cache_that_the_next_one_uses() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     child.kill().unwrap();
-    child.wait().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
     let ran = cached(&project, &["realize", "--json"]).code(0);
-    let (hits, all) = used(&ran);
-    assert!(0 < hits && hits < all, "{}", ran.all());
+    // On a busy machine all files may have been compiled by then.
+    assert!(used(&ran).0 > 0, "{}", ran.all());
     assert_eq!(ran.tree("llama"), clean);
 }
 
