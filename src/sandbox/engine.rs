@@ -15,6 +15,8 @@ use crate::text::last_line;
 pub const HOST_NAME: &str = "strixlock";
 /// The descriptor from which bubblewrap reads the filter.
 const FILTER: &str = "3";
+/// Redirections that make the standard input the line of [`super::keyring::START`].
+const LINE: &str = "4<&0 </dev/null";
 /// Reason why podman makes no sandbox with the host's root.
 const HOST_ROOT: &str = "it would show the whole host to a build, so it can only be used with a sysroot";
 /// Parts of the host's `/etc` that programs need: links that choose a compiler, and the loader's paths.
@@ -120,14 +122,16 @@ impl Engine {
     }
 
     /// Returns the command for the program with the filter of system calls, which is stored in `names`: bubblewrap
-    /// reads it from a descriptor that a shell opens, podman from its path.
-    pub(super) fn start_filtered(self, names: &Path) -> Result<Command> {
+    /// reads it from a descriptor that a shell opens, podman from its path. With `line` the standard input of bubblewrap is
+    /// the line on which the sandbox waits for the word to start.
+    pub(super) fn start_filtered(self, names: &Path, line: bool) -> Result<Command> {
         let path = filter(names);
         match self {
             Self::Bubblewrap => {
                 fs_err::write(&path, calls::program()?)?;
                 let mut command = self.start_as("/bin/sh");
-                command.args(["-c", &format!("exec {FILTER}<\"$0\" \"$@\"")]).arg(path).arg(self.program());
+                let line = if line { LINE } else { "" };
+                command.args(["-c", &format!("exec {FILTER}<\"$0\" {line} \"$@\"")]).arg(path).arg(self.program());
                 Ok(command)
             }
             Self::Podman => {

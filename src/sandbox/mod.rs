@@ -19,6 +19,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -143,8 +145,16 @@ impl Sandbox {
         let names = NameService::start(&self.scratch)?;
         let (mut output, input) = std::io::pipe()?;
         let mut started = self.command(command, &names, false)?;
-        started.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
-        let (mut child, _keeper) = keyring::start(started).map_err(|error| self.engine.cannot_start(&error))?;
+        started.stdout(input.try_clone()?).stderr(input);
+        let line = if self.waits(false) {
+            let (line, inside) = UnixStream::pair()?;
+            started.stdin(OwnedFd::from(inside));
+            Some(line)
+        } else {
+            started.stdin(Stdio::null());
+            None
+        };
+        let (mut child, _keeper) = keyring::start(started, line).map_err(|error| self.engine.cannot_start(&error))?;
         let end = follow(&mut output, &mut child, &self.limits, log, watch);
         if !matches!(end, Ok(End::Itself)) {
             self.engine.kill(&mut child, names.directory());
@@ -183,7 +193,7 @@ impl Sandbox {
             started.process_group(0);
         }
         let interrupts = Interrupts::take()?;
-        let (mut child, _keeper) = keyring::start(started).map_err(|error| self.engine.cannot_start(&error))?;
+        let (mut child, _keeper) = keyring::start(started, None).map_err(|error| self.engine.cannot_start(&error))?;
         if passed_on {
             interrupts.pass_on(&child)?;
         }
@@ -191,10 +201,18 @@ impl Sandbox {
     }
 
     fn command(&self, command: &[String], names: &NameService, interactive: bool) -> Result<Command> {
-        let mut all = self.engine.start_filtered(names.directory())?;
+        let waits = self.waits(interactive);
+        let mut all = self.engine.start_filtered(names.directory(), waits)?;
         all.args(self.engine.arguments(self, names.directory(), interactive));
-        all.args(["/bin/sh", "-c", RESET_LIMITS, "sh"]).args(command);
+        let script = format!("{}{RESET_LIMITS}", if waits { keyring::START } else { "" });
+        all.args(["/bin/sh", "-c", &script, "sh"]).args(command);
         Ok(all)
+    }
+
+    /// Returns true if the sandbox waits for the word to start. A shell for a person ends with the person's terminal, and
+    /// podman's containers are not bound to this process.
+    fn waits(&self, interactive: bool) -> bool {
+        self.engine == Engine::Bubblewrap && !interactive
     }
 }
 

@@ -30,6 +30,19 @@ fn files_that_the_caller_left_open_are_not_seen() {
     assert!(!log.contains("a secret") && !log.contains(secret.path().to_str().unwrap()), "{log}");
 }
 
+/// The other end of the line is closed, as where strixlock was killed before bubblewrap was bound to it.
+#[test]
+fn a_command_does_not_begin_once_the_process_that_started_its_sandbox_is_gone() {
+    let sandbox = sandbox();
+    let names = NameService::start(&sandbox.scratch).unwrap();
+    let mut command = sandbox.command(&["echo", "begun"].map(str::to_owned), &names, false).unwrap();
+    let (line, inside) = UnixStream::pair().unwrap();
+    drop(line);
+    let output = command.stdin(OwnedFd::from(inside)).output().unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+    names.stop();
+}
+
 /// Returns the message for a command that was stopped. Fails if that took long.
 fn stopped(script: &str) -> String {
     let since = Instant::now();
