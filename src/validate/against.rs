@@ -20,6 +20,8 @@ use crate::lock::Lock;
 /// The comparison of two locks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Against {
+    /// The input of the model.
+    pub model: String,
     /// The device that computed.
     pub device: Device,
     /// True if nothing differs but what two right programs may decide differently.
@@ -71,7 +73,8 @@ pub fn against(lock: &Lock, other: &Lock, intake: Intake, options: &Options, log
     let mut outputs = vec![short(&old, &new), long(&old, &new)];
     outputs.extend(unmeasured(&old, &new));
     let speeds = bench_changes(&old.bench, &new.bench);
-    Ok(Against { device, agree: outputs.iter().all(|one| one.agree), outputs, speeds })
+    let model = subject.model.about.input;
+    Ok(Against { model, device, agree: outputs.iter().all(|one| one.agree), outputs, speeds })
 }
 
 /// Runs both prompts and the benchmark.

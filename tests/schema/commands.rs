@@ -137,6 +137,7 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("validate", &["validate", "--device", "cpu"], 0);
     seen.run("validate", &["validate", "--history"], 0);
     seen.run("validate", &["validate", "--against", "1", "--device", "cpu"], 0);
+    seen.run("diff", &["diff", "1", "lock/strix.lock", "--answers", "--device", "cpu"], 0);
     seen.run("bench", &["bench", "--device", "cpu", "--busy-ok", "--speed-only", "--runs", "1", "-g", "1"], 0);
     seen.run("audit", &["audit"], 0);
     seen.run("report", &["report"], 0);

@@ -118,17 +118,50 @@ fn two_generations_are_compared_token_by_token_and_then_by_speed() {
     let other = manifest.replace("type = \"llama\"\n", "type = \"llama\"\ncmake = { DEMO_FAULT = \"first\" }\n");
     project.write("manifests/strix.toml", &other);
     project.run(&["update"]).code(0);
+    let ran = answers(&project, "now", &[]).code(9);
+    assert!(ran.stderr.contains("is not realized"), "{}", ran.all());
     project.run(&["realize"]).code(0);
     let ran = against("1").code(10);
     assert!(ran.stderr.contains("the outputs differ from those of generation 1"), "{}", ran.all());
     assert!(ran.stderr.contains("long prompt: they part at token 1"), "{}", ran.all());
     assert!(ran.stderr.contains("hint: `strixlock rollback` switches"), "{}", ran.all());
 
+    the_answers_of_two_sides_are_compared(&project);
     bench::refuse(&project);
     bench::compare(&project, || make_right_and_slower(&project));
     bench_prints(&project, "tokens per second: many");
     bench::meet_garbage(&project);
     bench::name_a_variant(&project);
+}
+
+/// Compares the first generation with another side, by their answers.
+fn answers(project: &Project, other: &str, options: &[&str]) -> Ran {
+    project.run(&[&["diff", "1", other, "--answers", "--device", "cpu"], options].concat())
+}
+
+/// Compares the answers of generations 1 and 2, the second of which is wrong.
+fn the_answers_of_two_sides_are_compared(project: &Project) {
+    let ran = answers(project, "2", &[]).code(10);
+    for words in [
+        "generation 1 -> 2\n",
+        "`, device cpu:\n",
+        "wrong   long prompt        they part at token 1",
+        "nothing else was run: ",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.all());
+    }
+    assert!(ran.stderr.contains("the outputs differ from those of generation 1\n"), "{}", ran.all());
+    assert!(ran.stderr.contains("found  long prompt: they part at token 1"), "{}", ran.all());
+    let value = answers(project, "2", &["--json"]).code(10).json();
+    let result = &value["answers"]["result"];
+    assert_eq!((&result["agree"], &result["device"]), (&false.into(), &"cpu".into()), "{value:#}");
+    assert!(project.path(value["answers"]["logs"].as_str().unwrap()).is_dir(), "{value:#}");
+
+    let ran = answers(project, "1", &[]).code(0);
+    assert!(ran.stdout.starts_with("generations 1 and 1 hold the same trees\n"), "{}", ran.all());
+    assert!(ran.stdout.contains("equal   long prompt        48 tokens are equal\n"), "{}", ran.all());
+    assert!(project.run(&["diff", "--json"]).code(0).json()["answers"].is_null());
+    project.run(&["diff", "--device", "cpu"]).code(2);
 }
 
 /// Makes the realized build right again, but for speeds that are 10 % lower when it generates.

@@ -1,12 +1,14 @@
 //! `strixlock diff`
 
+mod answers;
 mod show;
 mod side;
 
-use super::Session;
 use super::ui::WARNING;
-use crate::changes::{between, fetch_commits, markdown};
+use super::{Session, Ui};
+use crate::changes::{Changes, between, fetch_commits, markdown};
 use crate::error::{Error, Result};
+use answers::{AnswerArgs, Answers};
 use side::{Named, sides};
 
 pub use show::show_changes;
@@ -20,7 +22,7 @@ pub use show::show_changes;
 /// that generation to the current one, or from that lock to `now`.
 ///
 /// Says first which outputs are equal, by digest. What the store has adds details: commits, changelogs of packages,
-/// files. Asks no server without --fetch.
+/// files. Asks no server without --fetch. Runs nothing without --answers.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct DiffArgs {
@@ -42,17 +44,18 @@ pub struct DiffArgs {
     /// Fetch commits that the store lacks
     #[arg(long)]
     fetch: bool,
+    #[command(flatten)]
+    answers: AnswerArgs,
 }
 
 pub fn run(args: &DiffArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
-    let store = if args.fetch { session.store()? } else { session.store_to_read()? };
+    let store = if args.fetch || args.answers.answers { session.store()? } else { session.store_to_read()? };
     let (from, to) = sides(session, args.from.as_deref(), args.to.as_deref())?;
     if let (true, Some(one), Some(other)) = (args.fetch, from.lock(), to.lock()) {
         fetch_commits(one, other, session.intake()?)?;
     }
     let changes = between(&from.side(), &to.side(), Some(store))?;
-    let title = heading(&from, &to);
     if ui.is_json() {
         let mut value = serde_json::to_value(&changes)
             .map_err(|error| Error::failure("cannot print the changes").because(&error))?;
@@ -63,30 +66,38 @@ pub fn run(args: &DiffArgs, session: &Session) -> Result<u8> {
         value["to"] = serde_json::json!(to.number());
         value["first"] = from.to_json()?;
         value["second"] = to.to_json()?;
+        let answers = args.answers.compare(session, (&from, &to))?;
+        value["answers"] = serde_json::json!(answers.as_ref().map(Answers::to_json).transpose()?);
         ui.json(value);
-        return Ok(0);
+        return Ok(answers.map_or(0, |answers| answers.code()));
     }
     if args.markdown {
         ui.line(markdown(&changes).trim_end());
         return Ok(0);
     }
+    show(ui, args, &changes, (&from, &to));
+    match args.answers.compare(session, (&from, &to))? {
+        None => Ok(0),
+        Some(answers) => answers.report(ui, &from),
+    }
+}
+
+fn show(ui: &Ui, args: &DiffArgs, changes: &Changes, (from, to): (&Named, &Named)) {
     if changes.is_empty() {
-        ui.line(match (from.number(), to.number()) {
+        return ui.line(match (from.number(), to.number()) {
             (Some(from), Some(to)) => format!("generations {from} and {to} hold the same trees"),
             _ => format!("{} and {} pin the same", from.label, to.label),
         });
-        return Ok(0);
     }
-    ui.line(title);
+    ui.line(heading(from, to));
     let mark = if changes.equality.different.is_empty() { super::ui::GOOD } else { WARNING };
     ui.line(format!("{mark}{}{mark:#}", changes.equality.sentence()));
     if args.stat {
-        ui.table(&show::input_table(&changes));
-        ui.table(&show::output_table(&changes));
+        ui.table(&show::input_table(changes));
+        ui.table(&show::output_table(changes));
     } else {
-        show_changes(ui, &changes, args.all);
+        show_changes(ui, changes, args.all);
     }
-    Ok(0)
 }
 
 fn heading(from: &Named, to: &Named) -> String {

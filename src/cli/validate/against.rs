@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::cli::Session;
 use crate::cli::table::{Column, Table};
+use crate::cli::{Session, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::intake::Intake;
 use crate::lock::Lock;
@@ -35,6 +35,15 @@ pub(super) fn run(
         ui.json(json!({ "against": { "generation": number, "logs": logs.display().to_string(), "result": value } }));
         return Ok(if found.agree { 0 } else { Kind::Unfit as u8 });
     }
+    show(ui, &found);
+    match contradiction(&found, &format!("those of generation {number}"), &logs) {
+        None => Ok(0),
+        Some(error) => Err(error.hint("`strixlock rollback` switches back to the generation before")),
+    }
+}
+
+/// Prints the comparison.
+pub(in crate::cli) fn show(ui: &Ui, found: &Against) {
     let mut table = Table::new([Column::word("result"), Column::word("what"), Column::text("found")]);
     for one in &found.outputs {
         table.row([word(one), one.what, one.found.as_str()]);
@@ -44,7 +53,6 @@ pub(super) fn run(
         table.row([word.to_owned(), format!("llama-bench {}", one.test), one.describe()]);
     }
     ui.table(&table);
-    verdict(&found, number, &logs)
 }
 
 fn word(one: &Compared) -> &'static str {
@@ -55,13 +63,12 @@ fn word(one: &Compared) -> &'static str {
     }
 }
 
-fn verdict(found: &Against, number: u64, logs: &Path) -> Result<u8> {
+/// Returns the error for outputs that contradict others, if they do.
+pub(in crate::cli) fn contradiction(found: &Against, others: &str, logs: &Path) -> Option<Error> {
     if found.agree {
-        return Ok(0);
+        return None;
     }
     let wrong = found.outputs.iter().filter(|one| !one.agree).map(|one| format!("{}: {}", one.what, one.found));
-    Err(Error::new(Kind::Unfit, format!("the outputs differ from those of generation {number}"))
-        .fact("found", wrong.collect::<Vec<_>>().join("; "))
-        .fact("logs", logs.display())
-        .hint("`strixlock rollback` switches back to the generation before"))
+    let error = Error::new(Kind::Unfit, format!("the outputs differ from {others}"));
+    Some(error.fact("found", wrong.collect::<Vec<_>>().join("; ")).fact("logs", logs.display()))
 }

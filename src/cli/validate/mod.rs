@@ -1,6 +1,6 @@
 //! `strixlock validate`
 
-mod against;
+pub(super) mod against;
 mod history;
 
 use clap::Parser as _;
