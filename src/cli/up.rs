@@ -143,6 +143,7 @@ fn judge(args: &UpArgs, session: &Session, candidate: &Candidate, extent: Extent
     let name = validate::name(&directory, session.now, Some(candidate.number), digest);
     let options = validate::Options {
         model: args.checks.model.clone(),
+        variant: None,
         device: args.checks.device,
         extent,
         limit: args.limit.each(),

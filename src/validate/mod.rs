@@ -64,6 +64,7 @@ use crate::realize::own_version;
 
 pub use against::{Against, Compared, against};
 pub use bench::{Speed, Work};
+use benchmark::Wanted;
 pub use check::{Check, Outcome};
 pub use compare::moved;
 pub use generate::Generation;
@@ -73,7 +74,7 @@ use nodes::GpuNodes;
 use perplexity::Perplexity;
 pub use record::{last, last_failed, logs, name, of, write};
 use runner::Runner;
-use subject::Subject;
+use subject::{Subject, find_model};
 
 /// The device that computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +128,9 @@ pub struct Validation {
     /// The generation of the project's profile that has this lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_generation: Option<u64>,
+    /// The variant or output that ran; absent if it is the one that runs where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
     /// The versions of the outputs that have inputs of their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, String>,
@@ -183,6 +187,8 @@ pub fn of_rocm(validation: &Validation) -> bool {
 pub struct Options {
     /// The input with the model. Without it, the lock must have exactly one model.
     pub model: Option<String>,
+    /// The variant of the manifest, or the output. Without it, the outputs that run where none is named.
+    pub variant: Option<String>,
     /// The device that computes. Without it, the GPU if it is usable, else the CPU.
     pub device: Option<Device>,
     /// The number of checks and their length.
@@ -202,7 +208,7 @@ const TIME: Duration = Duration::from_secs(300);
 /// first.
 pub fn validate(lock: &Lock, intake: Intake, options: &Options, logs: &Path) -> Result<Validation> {
     let begun = Instant::now();
-    let subject = Subject::find(lock, intake, options.model.as_deref())?;
+    let (subject, variant) = subject_of(lock, intake, options)?;
     let host = Host::read(Path::new("/"));
     let nodes = GpuNodes::choose(&host, subject.target());
     let device = choose(options.device, &subject, &nodes)?;
@@ -224,6 +230,7 @@ pub fn validate(lock: &Lock, intake: Intake, options: &Options, logs: &Path) -> 
         device,
         extent: options.extent,
         profile_generation: options.profile_generation,
+        variant,
         versions: versions(lock),
         derivations: lock.outputs.iter().map(|(name, output)| (name.clone(), output.derivation)).collect(),
         machine: Some(machine),
@@ -232,6 +239,17 @@ pub fn validate(lock: &Lock, intake: Intake, options: &Options, logs: &Path) -> 
         generation,
         bench,
     })
+}
+
+/// Finds the outputs to validate. Returns with them the name for the record, unless they are those that run where none is
+/// named.
+fn subject_of(lock: &Lock, intake: Intake, options: &Options) -> Result<(Subject, Option<String>)> {
+    let model = || find_model(lock, intake, options.model.as_deref());
+    let Some(name) = &options.variant else { return Ok((Subject::of(lock, intake, model)?, None)) };
+    let wanted = Wanted::named(lock, name)?;
+    let is_own = wanted.output == Wanted::own(lock)?.output;
+    let subject = Subject::of_output(lock, intake, &wanted.output, model)?;
+    Ok((subject, (!is_own).then_some(wanted.name)))
 }
 
 /// Returns the versions of the outputs that have inputs of their own.

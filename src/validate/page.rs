@@ -13,6 +13,9 @@ pub(super) fn page(validation: &Validation, moved: Option<&[String]>) -> String 
     let verdict = if validation.passed() { "passed" } else { "failed" };
     let _ = writeln!(page, "# Validation on the {}: {verdict}\n", validation.device.name().to_uppercase());
     let _ = writeln!(page, "Lock `{}`, {}\n", validation.lock, text::date(validation.time));
+    if let Some(variant) = &validation.variant {
+        let _ = writeln!(page, "Variant or output {}\n", code(variant));
+    }
     let model = &validation.model;
     let _ = writeln!(page, "Model {} of input `{}`: `{}`", code(&model.version), model.input, model.sha256);
     if let Some(facts) = &model.gguf {

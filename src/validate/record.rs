@@ -49,6 +49,8 @@ struct Entry {
     passed: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     generation: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
 }
 
 impl Entry {
@@ -60,6 +62,7 @@ impl Entry {
             model: validation.model.sha256,
             passed: validation.passed(),
             generation: validation.profile_generation,
+            variant: validation.variant.clone(),
         }
     }
 }
@@ -88,21 +91,25 @@ pub fn logs(directory: &Path, name: &str) -> PathBuf {
     directory.join(name)
 }
 
-/// Returns the newest validation of a lock, if there is one that can be read.
+/// Returns the newest validation of a lock, if there is one that can be read. Those of variants do not count.
 #[must_use]
 pub fn of(directory: &Path, lock: Sha256Digest) -> Option<Validation> {
-    Some(newest(directory, |entry| entry.lock == lock).ok()??.1)
+    Some(newest(directory, |entry| entry.lock == lock && entry.variant.is_none()).ok()??.1)
 }
 
-/// Returns the newest validation with the same model and device. Records that cannot be read are skipped.
+/// Returns the newest validation with the same model, device and variant. Records that cannot be read are skipped.
 pub fn last(directory: &Path, like: &Validation) -> Result<Option<Validation>> {
-    let found = newest(directory, |entry| entry.model == like.model.sha256 && entry.device == like.device)?;
+    let is_like = |entry: &Entry| {
+        entry.model == like.model.sha256 && entry.device == like.device && entry.variant == like.variant
+    };
+    let found = newest(directory, is_like)?;
     Ok(found.map(|(_, validation)| validation))
 }
 
-/// Returns name and content of the newest validation that failed, if one that can be read did.
+/// Returns name and content of the newest validation that failed, if one that can be read did. Those of variants do not
+/// count.
 pub fn last_failed(directory: &Path) -> Result<Option<(String, Validation)>> {
-    newest(directory, |entry| !entry.passed)
+    newest(directory, |entry| !entry.passed && entry.variant.is_none())
 }
 
 fn newest(directory: &Path, fits: impl Fn(&Entry) -> bool) -> Result<Option<(String, Validation)>> {

@@ -20,6 +20,7 @@ fn validation() -> Validation {
         device: Device::Cpu,
         extent: Extent::Usual,
         profile_generation: Some(3),
+        variant: None,
         versions: BTreeMap::from([("rocm".to_owned(), "10.1.0".to_owned())]),
         derivations: BTreeMap::new(),
         machine: None,
@@ -237,6 +238,12 @@ fn the_last_one_with_the_same_model_and_device_is_found_again() {
     assert_eq!(last(&path, &first).unwrap(), Some(newer.clone()));
     assert_eq!(of(&path, first.lock), Some(first.clone()));
     assert_eq!(last(&path, &Validation { device: Device::Gpu, ..first.clone() }).unwrap(), None);
+    let variant = Validation { variant: Some("stable".to_owned()), time: first.time + 2, ..first.clone() };
+    assert_eq!(last(&path, &variant).unwrap(), None);
+    let page = write(&path, &name(&path, variant.time, Some(3), variant.lock), &variant, None).unwrap().page;
+    assert!(fs_err::read_to_string(page).unwrap().contains("Variant or output `stable`\n"));
+    assert_eq!(last(&path, &variant).unwrap(), Some(variant));
+    assert_eq!(of(&path, first.lock), Some(first.clone()), "a variant's record is not that of its lock");
 
     // Records of earlier versions lie beside it, and an index that is gone, damaged or newer is made anew.
     let old = Validation { lock: Sha256Digest::of(b"old"), time: first.time - 1, ..first.clone() };

@@ -87,8 +87,25 @@ pub fn name_a_variant(project: &Project) {
             ran.all()
         );
     }
-    let ran = project.run(&[&HERE[..], &["othr"]].concat()).code(9);
-    assert!(ran.stderr.contains("the lock has no output or variant `othr`"), "{}", ran.all());
+    let validate = |words: &[&str]| project.run(&[&["validate", "--device", "cpu"], words].concat());
+    let unknown = [project.run(&[&HERE[..], &["othr"]].concat()), validate(&["--variant", "othr"])];
+    for ran in unknown.map(|ran| ran.code(9)) {
+        assert!(ran.stderr.contains("the lock has no output or variant `othr`"), "{}", ran.all());
+    }
+    let ran = validate(&["--variant", "other"]).code(9);
+    assert!(ran.stderr.contains("error: output `runtime.other` is not realized"), "{}", ran.all());
+
+    // Its record is its own: it says nothing of the generation.
+    project.run(&["realize"]).code(0);
+    let history = || project.run(&["validate", "--history", "--json"]).code(0).json()["history"].clone();
+    let before = history();
+    let value = validate(&["--variant", "other", "--quick", "--json"]).code(0).json();
+    assert_eq!(value["variant"], "other");
+    assert_eq!(history(), before);
+    let ran = validate(&["--variant", "other"]).code(10);
+    assert!(ran.stdout.contains("validated `other` alone: "), "{}", ran.all());
+    assert!(ran.stderr.contains("error: the validation failed: seed\n"), "{}", ran.all());
+    assert!(validate(&["--variant", "default", "--quick", "--json"]).json().get("variant").is_none());
 }
 
 /// Asks for what cannot be compared.

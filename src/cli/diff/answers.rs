@@ -47,6 +47,7 @@ impl AnswerArgs {
         let logs = session.project.directory().join("validation/diff");
         let options = Options {
             model: self.model.clone(),
+            variant: None,
             device: self.device,
             extent: Extent::default(),
             limit: LIMIT,

@@ -24,6 +24,10 @@ use crate::validate::{Device, Extent, Options, Validation, last, logs, moved, na
 /// exit code 10.
 #[derive(Debug, clap::Args)]
 pub struct ValidateArgs {
+    /// Variant of the manifest, or output, in place of the one that runs where none is named. Its record is not one of the
+    /// generation
+    #[arg(long, value_name = "VARIANT|OUTPUT", conflicts_with_all = ["history", "against"])]
+    variant: Option<String>,
     /// Input of the model [default: the only model in the lock]
     #[arg(long, value_name = "INPUT")]
     model: Option<String>,
@@ -94,14 +98,18 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
     if ui.is_json() {
         return Ok(Kind::Unfit as u8);
     }
-    Err(Error::new(Kind::Unfit, format!("the validation failed: {}", failed.join(", ")))
-        .fact("logs", logs.display())
-        .hint("`strixlock rollback` switches back to the generation before"))
+    let error = Error::new(Kind::Unfit, format!("the validation failed: {}", failed.join(", ")));
+    Err(error.fact("logs", logs.display()).hint(if validation.variant.is_none() {
+        "`strixlock rollback` switches back to the generation before"
+    } else {
+        "`strixlock validate` tells if the outputs that run where no variant is named fail too"
+    }))
 }
 
 fn options(args: &ValidateArgs, generation: Option<u64>, now: i64) -> Options {
     Options {
         model: args.model.clone(),
+        variant: args.variant.clone(),
         device: args.device,
         extent: match (args.quick, args.deep) {
             (true, _) => Extent::Quick,
@@ -165,6 +173,9 @@ fn show(ui: &Ui, validation: &Validation, moved: Option<&[String]>) {
     }
     for one in &validation.bench {
         ui.line(format!("llama-bench {}: {:.2} ± {:.2} t/s", one.test, one.speed, one.deviation));
+    }
+    if let Some(variant) = &validation.variant {
+        ui.line(format!("validated `{variant}` alone: the generation counts as validated by a run without --variant"));
     }
     if validation.device == Device::Cpu {
         ui.line("validated on the CPU only; the GPU was not tested");
