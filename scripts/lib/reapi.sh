@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154
 # Sourced by scripts/e2e-reapi: buildbox of Debian unstable in a directory of its own, and services made of it.
 
-# get_buildbox : downloads buildbox, a shell for its workers, and all that they need into $work/buildbox/system.
+# get_buildbox : downloads buildbox, nginx, a shell for workers, and all that they need into $work/buildbox/system.
 get_buildbox() {
-  [ ! -x "$work/buildbox/system/usr/bin/buildbox-casd" ] || return 0
+  [ ! -x "$work/buildbox/system/usr/sbin/nginx" ] || return 0
   mkdir -p "$work/buildbox/system"
   python3 - "$work/buildbox" << 'PY'
 import sys
@@ -12,7 +12,7 @@ sys.path.insert(0, "scripts/lib")
 from private_apt import PrivateApt
 place = Path(sys.argv[1])
 apt = PrivateApt(place / "apt")
-apt.unpack(apt.closure(["buildbox", "dash"]), place / "root")
+apt.unpack(apt.closure(["buildbox", "dash", "nginx"]), place / "system")
 PY
 }
 
@@ -38,6 +38,60 @@ casd() {
     sleep 0.1
   done
   fail "the service did not start: $(tail -3 "$work/casd-$cas_name.log")"
+}
+
+# gate PORT BEHIND TOKEN : starts nginx with TLS before a service. It demands a client certificate of the authority in
+# $work/tls, and the token.
+gate() {
+  local place=$work/gate kind
+  mkdir -p "$place" "$work/tls"
+  (
+    cd "$work/tls"
+    for kind in authority stranger; do
+      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$kind" -days 2 \
+        -keyout "$kind.key" -out "$kind.pem"
+    done
+    for kind in server client; do
+      openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$kind" -keyout "$kind.key" -out csr.pem
+      openssl x509 -req -in csr.pem -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -out "$kind.pem" \
+        -extfile <(echo "subjectAltName = DNS:localhost")
+    done
+  ) 2> /dev/null
+  cat > "$place/nginx.conf" << END
+daemon off;
+master_process off;
+pid $place/pid;
+error_log stderr;
+events {}
+http {
+  access_log $place/access.log;
+  $(printf "%s_temp_path $place/tmp;\n  " client_body proxy fastcgi uwsgi scgi)
+  map \$http_authorization \$is_known { default 0; "Bearer $3" 1; }
+  server {
+    listen 127.0.0.1:$1 ssl;
+    http2 on;
+    ssl_certificate $work/tls/server.pem;
+    ssl_certificate_key $work/tls/server.key;
+    ssl_client_certificate $work/tls/authority.pem;
+    ssl_verify_client on;
+    client_max_body_size 0;
+    # It closes a connection after so many requests: a build must go on.
+    keepalive_requests 25;
+    grpc_read_timeout 1h;
+    location / {
+      if (\$is_known = 0) { return 401; }
+      grpc_pass grpc://127.0.0.1:$2;
+    }
+  }
+}
+END
+  buildbox nginx -c "$place/nginx.conf" 2> "$place/log" &
+  servers+=($!)
+  for _ in $(seq 100); do
+    ! [ -s "$place/pid" ] || return 0
+    sleep 0.1
+  done
+  fail "nginx did not start: $(tail -3 "$place/log")"
 }
 
 # runners PORT : prints the process ids of the runners of a service, whose address is in their arguments.

@@ -9,15 +9,22 @@ use crate::text::visible;
 /// Returns true for an error after which the same request may succeed.
 pub(crate) fn may_pass(status: &Status) -> bool {
     // A connection that broke in the middle of an answer is `Unknown` or `Internal`.
-    matches!(
-        status.code(),
-        Code::Unavailable
-            | Code::Aborted
-            | Code::ResourceExhausted
-            | Code::Internal
-            | Code::Unknown
-            | Code::DeadlineExceeded
-    )
+    is_lost(status)
+        || matches!(
+            status.code(),
+            Code::Unavailable
+                | Code::Aborted
+                | Code::ResourceExhausted
+                | Code::Internal
+                | Code::Unknown
+                | Code::DeadlineExceeded
+        )
+}
+
+/// Returns true for a request whose connection was closed before it was answered, as proxies do after some number of
+/// requests. A service that cancels a request itself gives no cause.
+fn is_lost(status: &Status) -> bool {
+    status.code() == Code::Cancelled && std::error::Error::source(status).is_some()
 }
 
 /// Returns the error of a request that failed. `doing` says what it was for, as in "failed to upload files".
@@ -25,6 +32,9 @@ pub(crate) fn told(status: &Status, address: &Address, doing: &str) -> Error {
     let said = visible(status.message());
     let error = match status.code() {
         Code::Unavailable => Error::new(Kind::Unreachable, format!("the remote builder cannot be reached, to {doing}")),
+        Code::Cancelled if is_lost(status) => {
+            Error::new(Kind::Unreachable, format!("the remote builder closes connections, to {doing}"))
+        }
         Code::DeadlineExceeded => {
             Error::new(Kind::Unreachable, format!("the remote builder did not answer in time, to {doing}"))
         }
@@ -42,5 +52,24 @@ pub(crate) fn told(status: &Status, address: &Address, doing: &str) -> Error {
     match std::error::Error::source(status) {
         Some(source) => error.because(source),
         None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_request_whose_connection_was_closed_is_made_again() {
+        let by_service = Status::cancelled("stop");
+        let mut lost = Status::cancelled("operation was canceled");
+        lost.set_source(Arc::new(std::io::Error::other("connection closed")));
+        assert_eq!((may_pass(&by_service), may_pass(&lost)), (false, true));
+        let address = "reapi://build".parse().unwrap();
+        let error = told(&lost, &address, "store files");
+        assert_eq!(error.kind(), Kind::Unreachable);
+        assert!(error.to_string().contains("closes connections"), "{error}");
     }
 }

@@ -24,6 +24,7 @@ mod download;
 mod execute;
 mod execution;
 mod fault;
+mod grpc_only;
 mod job;
 mod logs;
 mod metadata;

@@ -4,13 +4,13 @@ use bazel_remote_apis::google::bytestream::byte_stream_client::ByteStreamClient;
 use bazel_remote_apis::google::longrunning::operations_client::OperationsClient;
 use tokio::runtime::Runtime;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Channel;
 use tonic::{Request, Status};
 use tracing::info;
 
 use crate::capabilities::Capabilities;
 use crate::channel::Settings;
 use crate::error::Result;
+use crate::grpc_only::GrpcOnly;
 use crate::metadata::{Caller, Metadata};
 use crate::proto::GetCapabilitiesRequest;
 use crate::proto::action_cache_client::ActionCacheClient;
@@ -25,7 +25,7 @@ const THREADS: usize = 2;
 const LARGEST_MESSAGE: usize = 16 << 20;
 
 /// A channel that adds to each request who asks.
-pub(crate) type Line = InterceptedService<Channel, Metadata>;
+pub(crate) type Line = InterceptedService<GrpcOnly, Metadata>;
 
 /// A connection to a service, whose version and limits are known. Its methods block, and may not be called in an
 /// asynchronous runtime.
@@ -48,7 +48,8 @@ impl Service {
         let mut threads = tokio::runtime::Builder::new_multi_thread();
         let runtime = threads.worker_threads(THREADS).thread_name("remote builder").enable_all().build()?;
         let (line, can) = runtime.block_on(async {
-            let line = InterceptedService::new(settings.channel()?, Metadata::new(caller, settings.token.clone()));
+            let channel = GrpcOnly(settings.channel()?);
+            let line = InterceptedService::new(channel, Metadata::new(caller, settings.token.clone()));
             let can = capabilities(&settings, &line).await?;
             Ok::<_, crate::error::Error>((line, can))
         })?;
