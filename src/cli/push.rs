@@ -15,7 +15,7 @@ use crate::fetch::Access;
 use crate::lock::Lock;
 use crate::realize::short_version;
 use crate::recipe::Origin;
-use crate::remote::{About, Outgoing, SignedStatement, attach, push};
+use crate::remote::{About, Notes, Outgoing, SignedStatement, attach, attach_notes, push};
 use crate::store::Store;
 use crate::text;
 use crate::trust::Statement;
@@ -60,6 +60,16 @@ pub fn run(args: &PushArgs, session: &Session) -> Result<u8> {
         }
     }
     ui.total();
+    for output in made(store, lock, &outgoing)? {
+        if let Some(pushed) = sent.outputs.iter().find(|pushed| pushed.name == output.about.name) {
+            let read = |path: Option<PathBuf>| path.map(fs_err::read).transpose();
+            // The log of a build that failed is not that of this tree.
+            let log = store.output_log(output.derivation).filter(|path| path.ends_with("log"));
+            let notes = Notes { log: read(log)?, about: read(store.output_about(output.derivation))? };
+            attach_notes(&*remote, pushed.manifest, output.derivation, &notes, staging.path())
+                .about(&output.about.name)?;
+        }
+    }
     let names: Vec<&String> = signed.statements.keys().collect();
     let json = json!({
         "remote": name, "address": remote.address(), "outputs": sent.outputs,
@@ -103,16 +113,7 @@ impl Signed {
     /// Signs that the derivations of outputs have their trees, for those that were made here.
     fn of(args: &PushArgs, session: &Session, lock: &Lock, outgoing: &[Outgoing]) -> Result<Self> {
         let mut signed = Self { statements: BTreeMap::new(), key: None };
-        let store = session.store()?;
-        let mut made: Vec<&Outgoing> = Vec::new();
-        for output in outgoing {
-            let recipe = &lock.output(&output.about.name)?.recipe;
-            // Somebody else's word is not repeated as one's own.
-            let is_made = store.received(output.derivation, output.tree.digest).is_none();
-            if recipe.origin() != Origin::Taken && is_made {
-                made.push(output);
-            }
-        }
+        let made = made(session.store()?, lock, outgoing)?;
         if args.no_sign || made.is_empty() {
             return Ok(signed);
         }
@@ -138,6 +139,18 @@ impl Signed {
         signed.key = Some(key.public()?.fingerprint());
         Ok(signed)
     }
+}
+
+/// Returns the outputs that were made here: somebody else's word is not repeated as one's own.
+fn made<'o>(store: &Store, lock: &Lock, outgoing: &'o [Outgoing]) -> Result<Vec<&'o Outgoing>> {
+    let mut made = Vec::new();
+    for output in outgoing {
+        let is_taken = lock.output(&output.about.name)?.recipe.origin() == Origin::Taken;
+        if !is_taken && store.received(output.derivation, output.tree.digest).is_none() {
+            made.push(output);
+        }
+    }
+    Ok(made)
 }
 
 /// Returns the outputs to send.

@@ -36,6 +36,8 @@ pub struct Offer {
     pub tree: TreeDigest,
     /// Its manifest.
     pub manifest: TreeArtifact,
+    /// The digest of that.
+    pub manifest_digest: Sha256Digest,
     /// Who says that the derivation has this tree, if that had to be said.
     pub signer: Option<String>,
 }
@@ -48,7 +50,7 @@ pub fn find(remote: &dyn Repository, wanted: Wanted, judge: &Judge) -> Result<Op
         Wanted::Tree(tree) => {
             let Some(text) = remote.manifest(Reference::Tag(&tags::of_tree(tree)))? else { return Ok(None) };
             let manifest = TreeArtifact::parse(&text).map_err(told)?;
-            Ok(Some(Offer { tree, manifest, signer: None }))
+            Ok(Some(Offer { tree, manifest, manifest_digest: Sha256Digest::of(&text), signer: None }))
         }
         Wanted::Derivation(_) if judge.trusts_nobody() => Ok(None),
         Wanted::Derivation(derivation) => by_statement(remote, derivation, judge).map_err(told),
@@ -59,11 +61,13 @@ fn by_statement(remote: &dyn Repository, derivation: DerivationId, judge: &Judge
     let tag = tags::of_derivation(derivation);
     let Some(text) = remote.manifest(Reference::Tag(&tag))? else { return Ok(None) };
     let mut refusal = None;
-    for statement in statements(remote, Sha256Digest::of(&text))? {
+    let manifest_digest = Sha256Digest::of(&text);
+    for statement in statements(remote, manifest_digest)? {
         match judge.check(derivation, &statement) {
             Ok(vouched) => {
                 let manifest = TreeArtifact::parse(&text)?;
-                return Ok(Some(Offer { tree: vouched.statement.tree, manifest, signer: Some(vouched.signer) }));
+                let (tree, signer) = (vouched.statement.tree, Some(vouched.signer));
+                return Ok(Some(Offer { tree, manifest, manifest_digest, signer }));
             }
             Err(error) => refusal = Some(error),
         }

@@ -75,7 +75,7 @@ pub use compile_cache::{CacheScope, CompileCache};
 pub use downloads::{Origin, Partial};
 pub use generations::{Generation, GenerationOutput, Numbered};
 pub use migrate::Migrated;
-pub use outputs::OutputRecord;
+pub use outputs::{BuildFile, OutputRecord};
 pub use profiles::{Profile, ProfileName, no_profile, project_of};
 pub use staging::Staging;
 pub use trees::{StoredTree, normalise};

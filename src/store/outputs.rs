@@ -11,11 +11,23 @@ use crate::error::{Error, Kind, Result};
 /// Files that a build leaves besides its tree.
 const BESIDES: [&str; 2] = ["log", "about.json"];
 
+/// A file that a build leaves besides its tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuildFile {
+    /// The log.
+    Log,
+    /// The record.
+    About,
+}
+
 /// File with the tree that came out when the output was made again.
 const MADE_AGAIN: &str = "made-again";
 
 /// File with the words for where an output was received from, if it was not made here.
 const RECEIVED: &str = "received";
+
+/// Beginning of the names of files about a build that were received with its output.
+const RECEIVED_FILE: &str = "received-";
 
 /// Record of a realized output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +165,21 @@ impl Store {
         (!self.was_made_again(id, tree)).then(|| text.trim_end().to_owned())
     }
 
+    /// Keeps a file about the build of a received output, under a name of its own: it is somebody's words.
+    pub fn keep_received(&self, id: DerivationId, file: BuildFile, bytes: &[u8]) -> Result<()> {
+        self.write(&self.received_path(id, file), bytes)
+    }
+
+    /// Returns a file about the build of this output that was received with it.
+    #[must_use]
+    pub fn received_file(&self, id: DerivationId, file: BuildFile) -> Option<PathBuf> {
+        Some(self.received_path(id, file)).filter(|path| path.is_file())
+    }
+
+    fn received_path(&self, id: DerivationId, file: BuildFile) -> PathBuf {
+        self.output_directory(id).join(format!("{RECEIVED_FILE}{}", BESIDES[file as usize]))
+    }
+
     /// Records a realized output, with the log and description that its build left in `kept`. Replaces an older record.
     pub fn publish_output(&self, id: DerivationId, record: &OutputRecord, kept: Option<&Path>) -> Result<()> {
         let directory = self.make_directory(&format!("outputs/{}", id.hex()))?;
@@ -163,7 +190,8 @@ impl Store {
             fs_err::copy(from, &staged)?;
             self.place(&staged, &directory.join(name))?;
         }
-        for outdated in ["failed.log", RECEIVED] {
+        let received = BESIDES.map(|name| format!("{RECEIVED_FILE}{name}"));
+        for outdated in ["failed.log", RECEIVED].into_iter().chain(received.iter().map(String::as_str)) {
             let _ = fs_err::remove_file(directory.join(outdated));
         }
         let text = serde_json::to_vec_pretty(record)

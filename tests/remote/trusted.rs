@@ -65,6 +65,32 @@ fn a_trusted_word_is_believed() {
 }
 
 #[test]
+fn the_log_of_a_build_comes_along_as_the_words_of_whoever_pushed_it() {
+    let (project, registry) = pushed();
+    project.run(&["trust", "add", "ann", "ann.pub"]).code(0);
+    let read = |store: &str, arguments: &[&str]| {
+        project.run_in_store(store, &[&["log", "llama", "--json"], arguments].concat()).code(0).json()
+    };
+    let own = (read("main", &[]), read("main", &["--about"]));
+    assert_eq!((&own.0["received"], &own.1["received"]), (&Value::Null, &Value::Null));
+    project.run_in_store("b", &["pull", "llama"]).code(0);
+    let theirs = (read("b", &[]), read("b", &["--about"]));
+    assert_eq!((&theirs.0["log"], &theirs.1["about"]), (&own.0["log"], &own.1["about"]));
+    assert_eq!((&theirs.0["received"], &theirs.0["failed"]), (&json!("team, signed by ann"), &json!(false)));
+    let shown = project.run_in_store("b", &["log", "llama", "--about"]).code(0).stderr;
+    assert!(
+        shown.contains("llama: received from team, signed by ann; these are the words of whoever pushed it"),
+        "{shown}"
+    );
+    project.run_in_store("b", &["verify"]).code(0);
+    // What is pushed again is the same, and somebody else's words are not pushed as one's own.
+    let before = registry.blobs();
+    project.run(&["push", "--key", "ann"]).code(0);
+    project.run_in_store("b", &["push", "--key", "eve"]).code(0);
+    assert_eq!(registry.blobs(), before);
+}
+
+#[test]
 fn a_stranger_s_word_is_not_believed() {
     let (project, _registry) = pushed();
     project.run(&["trust", "add", "eve", "eve.pub"]).code(0);

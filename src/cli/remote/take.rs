@@ -13,8 +13,9 @@ use crate::fetch::Access;
 use crate::lock::Lock;
 use crate::progress::Progress;
 use crate::realize::{Action, Plan, StepKind};
-use crate::remote::{Judge, Offer, Received, Repository, Wanted, find, pull};
-use crate::store::{OutputRecord, Store};
+use crate::recipe::Origin;
+use crate::remote::{Judge, Offer, Received, Repository, Wanted, find, notes, pull};
+use crate::store::{BuildFile, OutputRecord, Store};
 use crate::text;
 
 /// An output that was taken from a remote.
@@ -111,6 +112,10 @@ impl<'s> Taking<'s> {
             match received {
                 Ok((offer, received)) => {
                     let taken = record(self.store, lock, name, &asked.name, &offer, received)?;
+                    if let Err(error) = keep_notes(&*asked.remote, self.store, lock, name, &offer) {
+                        let why = error.message();
+                        self.session.ui.warning(&format!("{name}: the log of its build was not received: {why}"));
+                    }
                     progress.note(&told(&taken));
                     self.taken.push(taken);
                     return Ok(true);
@@ -162,6 +167,21 @@ fn record(store: &Store, lock: &Lock, name: &str, remote: &str, offer: &Offer, r
         signer: offer.signer.clone(),
         build_seconds: offer.manifest.about.seconds,
     })
+}
+
+/// Keeps what the remote has about the build of an output that was taken.
+fn keep_notes(remote: &dyn Repository, store: &Store, lock: &Lock, name: &str, offer: &Offer) -> Result<()> {
+    let output = lock.output(name)?;
+    if output.recipe.origin() == Origin::Taken {
+        return Ok(());
+    }
+    let notes = notes(remote, offer.manifest_digest, output.derivation)?.unwrap_or_default();
+    for (file, text) in [(BuildFile::Log, notes.log), (BuildFile::About, notes.about)] {
+        if let Some(text) = text {
+            store.keep_received(output.derivation, file, &text)?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the line for an output that was taken.
