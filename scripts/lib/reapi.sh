@@ -46,7 +46,7 @@ gate() {
   local place=$work/gate kind
   mkdir -p "$place" "$work/tls"
   (
-    cd "$work/tls"
+    cd "$work/tls" || exit
     for kind in authority stranger; do
       openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$kind" -days 2 \
         -keyout "$kind.key" -out "$kind.pem"

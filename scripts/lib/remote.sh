@@ -10,7 +10,7 @@ b_user=6021
 make_certificates() {
   mkdir -p "$work/tls"
   (
-    cd "$work/tls"
+    cd "$work/tls" || exit
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=authority -days 2 \
       -keyout ca.key -out ca.pem 2> /dev/null
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=registry \
@@ -145,5 +145,5 @@ stop_relay() {
 }
 
 stop_registry() {
-  kill "$server" && wait "$server" 2> /dev/null || true
+  { kill "$server" && wait "$server"; } 2> /dev/null || true
 }
