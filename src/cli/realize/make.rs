@@ -22,7 +22,7 @@ pub(super) struct Made {
     pub lock: Lock,
     /// The outputs that were asked for.
     pub realized: BTreeMap<String, Realized>,
-    /// What was taken from the archive.
+    /// Contents that were taken from the archive.
     pub from_archive: Option<Taken>,
     /// The generation that has the outputs.
     pub generation: Option<MadeGeneration>,

@@ -1,4 +1,4 @@
-//! What is taken from remotes and archives before anything is fetched or built.
+//! Outputs and inputs that are taken from remotes and archives before anything is fetched or built.
 
 use super::plan::{Job, has_all, table};
 use crate::archive::Taken;
