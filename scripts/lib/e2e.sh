@@ -67,6 +67,17 @@ serve() {
   echo "$url"
 }
 
+# unpack [--only] DIRECTORY PACKAGE... : unpacks packages of Debian unstable, unless they are there already (see
+# private_apt.py).
+unpack() {
+  local into=$1
+  [ "$1" != --only ] || into=$2
+  [ "$*" != "$(cat "$into/unpacked" 2> /dev/null)" ] || return 0
+  mkdir -p "$into"
+  python3 "$lib/private_apt.py" "$@"
+  echo "$*" > "$into/unpacked"
+}
+
 # sources : makes the repository $work/repo with the real llama.cpp, from the sdist of the PyPI package
 # llama-cpp-python.
 sources() {

@@ -1,8 +1,14 @@
 """A private apt for another suite: downloads packages of Debian unstable from this machine's mirror, without root and
-without changing the machine's state."""
+without changing the machine's state.
+
+    private_apt.py [--only] DIRECTORY PACKAGE...
+
+unpacks packages into the directory, with all that they need or only themselves. A `*` in a name stands for the highest
+number."""
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -60,3 +66,15 @@ class PrivateApt:
         """Downloads packages and unpacks them into `root`."""
         for deb in self.fetch(names):
             subprocess.run(["dpkg-deb", "-x", deb, root], check=True)
+
+
+def main(arguments):
+    only = arguments[0] == "--only"
+    directory, *names = arguments[only:]
+    apt = PrivateApt(Path(directory) / "apt")
+    names = [apt.newest(*name.split("*")) if "*" in name else name for name in names]
+    apt.unpack(names if only else apt.closure(names), directory)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,25 +1,13 @@
 # shellcheck shell=bash disable=SC2154
 # Sourced by scripts/e2e-reapi: buildbox of Debian unstable in a directory of its own, and services made of it.
 
-# get_buildbox : downloads buildbox, nginx, a shell for workers, and all that they need into $work/buildbox/system.
-get_buildbox() {
-  [ ! -x "$work/buildbox/system/usr/sbin/nginx" ] || return 0
-  mkdir -p "$work/buildbox/system"
-  python3 - "$work/buildbox" << 'PY'
-import sys
-from pathlib import Path
-sys.path.insert(0, "scripts/lib")
-from private_apt import PrivateApt
-place = Path(sys.argv[1])
-apt = PrivateApt(place / "apt")
-apt.unpack(apt.closure(["buildbox", "dash", "nginx"]), place / "system")
-PY
-}
+# get_buildbox : unpacks buildbox, nginx, a shell for workers, and all that they need into $work/buildbox.
+get_buildbox() { unpack "$work/buildbox" buildbox dash nginx; }
 
 # buildbox COMMAND... : runs a program of buildbox, with the C library that it was built for. It may make sandboxes
 # itself.
 buildbox() {
-  local root=$work/buildbox/system/usr
+  local root=$work/buildbox/usr
   bwrap --cap-add ALL --bind "$root" /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink usr/bin /bin \
     --ro-bind /etc /etc --dev-bind /dev /dev --bind /proc /proc --tmpfs /tmp --bind "$work" "$work" --die-with-parent "$@"
 }

@@ -82,17 +82,7 @@ blob() {
 get_lister() {
   local go=$work/go
   [ ! -x "$work/lister" ] || return 0
-  mkdir -p "$go/cache"
-  python3 - "$go" << 'PY'
-import sys
-from pathlib import Path
-sys.path.insert(0, "scripts/lib")
-from private_apt import PrivateApt
-place = Path(sys.argv[1])
-apt = PrivateApt(place / "apt")
-compiler = apt.newest("golang-1.", "-go")
-apt.unpack([compiler, compiler.removesuffix("go") + "src", "golang-github-google-go-containerregistry-dev"], place)
-PY
+  unpack --only "$go" 'golang-1.*-go' 'golang-1.*-src' golang-github-google-go-containerregistry-dev
   local goroot=("$go"/usr/lib/go-1.*)
   GO111MODULE=off GOROOT=${goroot[0]} GOPATH=$go/usr/share/gocode GOCACHE=$go/cache CGO_ENABLED=0 \
     "${goroot[0]}/bin/go" build -o "$work/lister" scripts/lib/registry/main.go
