@@ -77,6 +77,7 @@ fn every_setting_is_shown_with_its_origin() {
     remotes none default
     ask-remotes true default
     compile-cache false STRIXLOCK_COMPILE_CACHE
+    builder-calls true default
     builder reapis://build.lan:443/main [DIR]/project/strixlock.toml:4
     builder-authorities none default
     builder-certificate none default
@@ -104,7 +105,7 @@ fn every_setting_has_a_variable_that_counts() {
         run(&project, &["config", "show"], &all).code(0)
     };
     let value = |name: &str| match name {
-        "offline" | "quiet" | "no-progress" | "verbose" | "compile-cache" | "ask-remotes" => "1",
+        "offline" | "quiet" | "no-progress" | "verbose" | "compile-cache" | "ask-remotes" | "builder-calls" => "1",
         "json" => "true",
         "mirrors" => "https://a/=https://b/",
         "remotes" => "team=oci://r.example/a",

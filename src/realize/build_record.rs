@@ -38,7 +38,8 @@ pub(super) struct BuildRecord {
     /// decided.
     #[serde(flatten)]
     left: BTreeMap<String, BTreeSet<String>>,
-    /// Compilations, and those whose object came from the compiler cache; absent if there was none.
+    /// Compilations, and those whose object came from the compiler cache or from that of a remote builder; absent if there
+    /// was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     compile_cache: Option<CacheUse>,
     /// Who built it; absent if it was built here.
@@ -104,7 +105,7 @@ impl BuildRecord {
         }
     }
 
-    /// Records the use of the compiler cache.
+    /// Records the use of a cache of compiled objects.
     pub fn set_compile_cache(&mut self, used: CacheUse) {
         self.compile_cache = Some(used);
     }

@@ -28,6 +28,8 @@ pub struct BuilderSettings {
     pub service: strixlock_reapi::Settings,
     /// The properties that a worker must have: names and values.
     pub platform: Vec<(String, String)>,
+    /// True if each compiler call is an action of its own.
+    pub calls: bool,
     /// The time that a build may take; the service's own limit without it.
     pub timeout: Option<Duration>,
 }

@@ -190,6 +190,9 @@ pub const DEST: &str = "/build/dest";
 /// Directory of strixlock's own tools in a HIP build.
 pub const TOOLS: &str = "/build/tools";
 
+/// Path of [`HIP_LAUNCHER`] in the sandbox.
+pub const HIP_LAUNCHER_AT: &str = "/build/tools/hip-launcher";
+
 /// A compiler launcher that gives each HIP object an id of its own, the same on every machine. `-fuse-cuid=none` would
 /// not do: without an id the host cannot read static device variables.
 pub const HIP_LAUNCHER: &str = r#"#!/bin/sh
@@ -250,7 +253,7 @@ pub fn variables(
         set("CMAKE_CXX_COMPILER", &format!("{llvm}/clang++"));
         set("CMAKE_HIP_COMPILER", &format!("{llvm}/clang++"));
         set("CMAKE_HIP_COMPILER_ROCM_ROOT", prefix);
-        set("CMAKE_HIP_COMPILER_LAUNCHER", &format!("{TOOLS}/hip-launcher"));
+        set("CMAKE_HIP_COMPILER_LAUNCHER", HIP_LAUNCHER_AT);
         set("CMAKE_HIP_FLAGS", &paths);
         set("CMAKE_PREFIX_PATH", prefix);
         // First the path relative to the build, so that copies of both trees work anywhere; then the prefix of ROCm.

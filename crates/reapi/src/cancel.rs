@@ -49,8 +49,14 @@ impl Drop for Cancellable {
 /// by a thread of an asynchronous runtime.
 pub fn cancel_all() {
     let running = std::mem::take(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner));
-    for Running { name, remote, handle, .. } in running {
-        handle.block_on(cancel(&remote, &name));
+    // All at once: there may be hundreds.
+    let begun = running.into_iter().map(|Running { name, remote, handle, .. }| {
+        let cancelling = handle.spawn(async move { cancel(&remote, &name).await });
+        (handle, cancelling)
+    });
+    for (handle, cancelling) in begun.collect::<Vec<_>>() {
+        // A panic of a task would have been told already.
+        let _ = handle.block_on(cancelling);
     }
 }
 

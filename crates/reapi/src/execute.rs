@@ -1,13 +1,13 @@
 //! Runs a job: from the cache if its result is there, else by a worker.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use tonic::Code;
 use tracing::info;
 
-use crate::blob::{BlobDigest, Contents};
+use crate::blob::BlobDigest;
 use crate::error::Result;
+use crate::inputs::Inputs;
 use crate::job::{Encoded, Job};
 use crate::logs::Output;
 use crate::outcome::Outcome;
@@ -51,22 +51,15 @@ pub enum Cache {
 pub(crate) struct Run<'r> {
     pub job: &'r Job,
     pub encoded: Encoded,
-    /// The blobs of the job's tree.
-    pub inputs: &'r BTreeMap<BlobDigest, Contents>,
+    pub inputs: Inputs<'r>,
     pub cache: Cache,
     pub watch: &'r mut dyn Watch,
 }
 
 impl Service {
-    /// Runs a job. `inputs` are the blobs of its tree: those that the service lacks are uploaded, unless the result is
-    /// in its cache already. Returns the result even if the command failed.
-    pub fn run(
-        &self,
-        job: &Job,
-        inputs: &BTreeMap<BlobDigest, Contents>,
-        cache: Cache,
-        watch: &mut dyn Watch,
-    ) -> Result<Outcome> {
+    /// Runs a job. Those of its inputs that the service lacks are uploaded, unless the result is in its cache already.
+    /// Returns the result even if the command failed. Several threads may run jobs at a time.
+    pub fn run(&self, job: &Job, inputs: Inputs<'_>, cache: Cache, watch: &mut dyn Watch) -> Result<Outcome> {
         let encoded = job.encode(self.remote.can.output_paths);
         info!("remote build: action {}", encoded.action);
         self.runtime.block_on(self.remote.run(Run { job, encoded, inputs, cache, watch }))

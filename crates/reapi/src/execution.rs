@@ -42,7 +42,8 @@ impl Remote {
         let mut attempt = 0;
         loop {
             watch.stage(&Stage::Upload);
-            self.upload(inputs, &mut |sent, total| watch.uploaded(sent, total)).await?;
+            // A failure may be that of a service that has lost an input meanwhile.
+            inputs.upload(self, attempt > 0, &mut |sent, total| watch.uploaded(sent, total)).await?;
             self.upload(&encoded.blobs, &mut |_, _| ()).await?;
             let mut execution = Execution {
                 remote: self,

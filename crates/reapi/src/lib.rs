@@ -8,6 +8,7 @@
 //! * [`Address`], [`Settings`]: the service and how to reach it
 //! * [`Service`]: a connection. Its limits and its version were checked. All methods block
 //! * [`BlobDigest`], [`InputTree`]: names of blobs; directories as the protocol has them
+//! * [`Inputs`]: the blobs of a job's tree, which are uploaded if the service lacks them
 //! * [`Job`], [`Outcome`], [`OutputTree`]: a command, its result, and a directory that it wrote
 //! * [`cancel_all`]: ends what this process has running, for Ctrl-C
 //!
@@ -25,6 +26,7 @@ mod execute;
 mod execution;
 mod fault;
 mod grpc_only;
+mod inputs;
 mod job;
 mod logs;
 mod metadata;
@@ -43,6 +45,7 @@ pub use blob::{BlobDigest, Contents};
 pub use cancel::cancel_all;
 pub use channel::Settings;
 pub use execute::{Cache, Stage, Watch};
+pub use inputs::{Inputs, Shared};
 pub use job::Job;
 pub use metadata::Caller;
 pub use outcome::Outcome;

@@ -6,11 +6,18 @@ use crate::blob::BlobDigest;
 use crate::error::{Error, Kind, Result};
 use crate::proto::{FindMissingBlobsRequest, digest_function};
 use crate::retry::retried;
-use crate::service::Remote;
+use crate::service::{Remote, Service};
 
 /// Number of blobs that are asked for at once: names of SHA-256 with their sizes take less than 100 bytes each, and
 /// messages have 4 MiB.
 const ASKED: usize = 20_000;
+
+impl Service {
+    /// Returns those of the blobs that the service lacks.
+    pub fn missing(&self, blobs: &[BlobDigest]) -> Result<BTreeSet<BlobDigest>> {
+        self.runtime.block_on(self.remote.missing(blobs))
+    }
+}
 
 impl Remote {
     /// Returns those of the blobs that the service lacks.

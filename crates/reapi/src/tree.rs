@@ -32,14 +32,16 @@ pub enum Node {
 }
 
 /// A tree that is put together for a job.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct InputTree {
     names: BTreeMap<String, Place>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Place {
     Directory(InputTree),
+    /// A directory whose messages were made already. Nothing can be added to it.
+    Sealed(BlobDigest),
     Other(Node),
 }
 
@@ -75,7 +77,7 @@ impl InputTree {
             Node::Directory => at.directory(last).is_some(),
             node => match at.names.entry((*last).to_owned()).or_insert_with(|| Place::Other(node.clone())) {
                 Place::Other(there) => *there == node,
-                Place::Directory(_) => false,
+                Place::Directory(_) | Place::Sealed(_) => false,
             },
         };
         if is_same { Ok(()) } else { Err(refused("two trees of a remote build have different things here")) }
@@ -85,8 +87,20 @@ impl InputTree {
     fn directory(&mut self, name: &str) -> Option<&mut Self> {
         match self.names.entry(name.to_owned()).or_insert_with(|| Place::Directory(Self::default())) {
             Place::Directory(directory) => Some(directory),
-            Place::Other(_) => None,
+            Place::Sealed(_) | Place::Other(_) => None,
         }
+    }
+
+    /// Makes the messages of all directories at the top now, so that copies of the tree have them without work. Nothing
+    /// can be added to these directories any more. Returns the messages.
+    pub fn seal(&mut self, relative_links: bool) -> BTreeMap<BlobDigest, Vec<u8>> {
+        let mut all = BTreeMap::new();
+        for place in self.names.values_mut() {
+            if let Place::Directory(below) = place {
+                *place = Place::Sealed(below.encode(1, relative_links, &mut all));
+            }
+        }
+        all
     }
 
     /// Returns the messages of all directories. With `relative_links`, absolute targets of links become relative ones,
@@ -106,6 +120,9 @@ impl InputTree {
             match place {
                 Place::Directory(below) => {
                     let digest = below.encode(depth + 1, relative, all);
+                    message.directories.push(DirectoryNode { name, digest: Some(digest.to_proto()) });
+                }
+                Place::Sealed(digest) => {
                     message.directories.push(DirectoryNode { name, digest: Some(digest.to_proto()) });
                 }
                 Place::Other(Node::File { digest, executable }) => message.files.push(FileNode {
@@ -188,6 +205,23 @@ mod tests {
             other.add(path.as_bytes(), file("x", false)).unwrap();
         }
         assert_eq!(tree.finish(false).root, other.finish(false).root);
+    }
+
+    #[test]
+    fn a_sealed_tree_has_the_same_digest() {
+        for relative in [false, true] {
+            let (mut sealed, mut usual) = (example(), example());
+            let before = sealed.seal(relative);
+            for tree in [&mut sealed, &mut usual] {
+                tree.add(b"build/more", file("more", false)).unwrap();
+            }
+            let (sealed, usual) = (sealed.finish(relative), usual.finish(relative));
+            assert_eq!(sealed.root, usual.root);
+            assert_eq!(before.into_iter().chain(sealed.directories).collect::<BTreeMap<_, _>>(), usual.directories);
+        }
+        let mut sealed = example();
+        sealed.seal(false);
+        assert!(sealed.add(b"usr/more", file("more", false)).is_err() && sealed.add(b"usr", link("x")).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The remotes of the configuration.
 
 use super::Session;
-use super::config::{RemoteSetting, user_file};
+use super::config::{RemoteSetting, Switch, user_file};
 use crate::error::{Error, Kind, Result};
 use crate::suggest::suggest;
 
@@ -13,7 +13,7 @@ impl Session {
 
     /// Returns the remotes that are asked before something is built.
     pub fn remotes_to_ask(&self) -> Result<Vec<RemoteSetting>> {
-        let asks = self.config()?.ask_remotes() && !self.is_offline();
+        let asks = self.config()?.is_on(Switch::AskRemotes) && !self.is_offline();
         if asks { self.remotes() } else { Ok(Vec::new()) }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::config::{Builder, MirrorSetting, Number, Set};
+use super::config::{Builder, MirrorSetting, Number, Set, Switch};
 use super::{Session, lazily};
 use crate::archive::{ArchiveName, RegistryArchive, Source};
 use crate::error::Result;
@@ -55,7 +55,7 @@ impl Session {
     /// Returns the realizer of `lock` with the compiler cache as configured.
     pub fn caching_realizer<'s>(&'s self, lock: &'s Lock, jobs: Option<NonZeroUsize>) -> Result<Realizer<'s>> {
         let config = self.config()?;
-        let compile_cache = if config.compile_cache() {
+        let compile_cache = if config.is_on(Switch::CompileCache) {
             let profile = self.profile()?.name().clone();
             Some(CacheSettings { profile, most: config.number(Number::CompileCacheBytes) })
         } else {

@@ -4,7 +4,7 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::config::{BuilderFile, Number, Origin, Set, variable};
+use super::config::{BuilderFile, Number, Origin, Set, Switch, variable};
 use super::{Session, switch};
 use crate::error::Result;
 use crate::urls::show_url;
@@ -72,13 +72,11 @@ impl Session {
             (json!({ "name": remote.name, "address": remote.address.to_string() }), origin)
         });
         all.extend(list("remotes", remotes.collect()));
-        for (name, value, set) in [
-            ("ask-remotes", config.ask_remotes(), &config.ask_remotes),
-            ("compile-cache", config.compile_cache(), &config.compile_cache),
-        ] {
-            let origin = set.as_ref().map_or(Origin::Default, |set| set.origin.clone());
-            all.push(Setting { name: name.to_owned(), value: value.into(), origin });
-        }
+        all.extend(Switch::ALL.map(|switch| {
+            let set = config.switches.get(&switch);
+            let origin = set.map_or(Origin::Default, |set| set.origin.clone());
+            Setting { name: switch.name().to_owned(), value: config.is_on(switch).into(), origin }
+        }));
         let builder = config.builder.builder.as_ref();
         all.push(one("builder", builder.map(|set| (set.value.to_string().into(), &set.origin))));
         for file in BuilderFile::ALL {

@@ -1,16 +1,15 @@
-//! The tree that a build runs in: what the sandbox would show, out of the listings of the store.
+//! The trees that actions run in: what the sandbox would show, out of the listings of the store.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use strixlock_reapi::{BlobDigest, Contents, InputTree, Merkle, Node};
+use strixlock_reapi::{BlobDigest, Contents, InputTree, Merkle, Node, Shared};
 
 use super::super::build::Build;
 use super::super::web_ui::lay_ui;
-use super::script::{DERIVATION, PINNED};
-use crate::digest::DerivationId;
+use super::script::{MARK, PINNED};
 use crate::error::{Error, Kind, Result};
 use crate::recipe::build;
 use crate::sandbox::TOP;
@@ -21,37 +20,74 @@ use crate::tree::{Entry, Listing, Node as ListedNode};
 /// Directories that workers mount something at.
 const MOUNTED: [&str; 4] = ["dev", "proc", "tmp", "var"];
 
-/// The tree of a build, and the contents of all its files and directories.
+/// The inputs of a build.
 pub(super) struct Inputs {
+    /// The root and the ROCm tree.
+    base: InputTree,
+    /// The place of the sources in the tree.
+    place: &'static str,
+    /// The directory with the sources.
+    pub source: PathBuf,
+    /// The sources.
+    pub listing: Listing,
+    /// True for a build with HIP.
+    has_hip: bool,
+    relative_links: bool,
+    /// The contents of the root, of the ROCm tree and of the sources.
+    pub shared: Shared,
+}
+
+/// The tree of an action.
+pub(super) struct ActionTree {
     pub root: BlobDigest,
-    pub blobs: BTreeMap<BlobDigest, Contents>,
+    /// The contents that it does not share with other actions of the build.
+    pub own: BTreeMap<BlobDigest, Contents>,
 }
 
 impl Inputs {
     /// Collects the inputs of a build. `staging` gets a copy of sources that files are laid into.
-    pub fn new(of: &Build, derivation: DerivationId, staging: &Path, absolute_links: bool) -> Result<Self> {
-        let mut parts = Parts::default();
+    pub fn new(of: &Build, staging: &Path, absolute_links: bool) -> Result<Self> {
+        let mut parts = Laying::default();
         let root = of.sysroot.as_ref().ok_or_else(needs_sysroot)?;
         let is_visible = |entry: &&Entry| {
             let top = entry.path.split(|byte| *byte == b'/').next().unwrap_or_default();
             TOP.iter().any(|name| name.as_bytes() == top)
         };
         parts.tree("", &root.path, root.listing()?.entries().iter().filter(is_visible))?;
-        let source = if of.recipe.writes_source() { PINNED } else { build::SOURCE };
-        let (path, listing) = sources(of, staging)?;
-        parts.tree(source, &path, listing.entries().iter())?;
         if let Some((hip, tree)) = &of.rocm {
             parts.tree(&hip.prefix, &tree.path, tree.listing()?.entries().iter())?;
-            parts.bytes(&format!("{}/hip-launcher", build::TOOLS), build::HIP_LAUNCHER.as_bytes(), true)?;
         }
         for name in MOUNTED {
             parts.tree.add(name.as_bytes(), Node::Directory)?;
         }
-        // By this file a command knows where its tree is.
-        parts.bytes(DERIVATION, format!("{}\n", derivation.hex()).as_bytes(), false)?;
-        let Merkle { root, directories } = parts.tree.finish(!absolute_links);
-        parts.blobs.extend(directories.into_iter().map(|(digest, bytes)| (digest, Contents::Bytes(bytes))));
-        Ok(Self { root, blobs: parts.blobs })
+        let relative_links = !absolute_links;
+        parts.blobs.extend(messages(parts.tree.seal(relative_links)));
+        let base = parts.tree.clone();
+        let (source, listing) = sources(of, staging)?;
+        let place = if of.recipe.writes_source() { PINNED } else { build::SOURCE };
+        // For the contents alone.
+        parts.tree(place, &source, listing.entries().iter())?;
+        let (shared, has_hip) = (parts.blobs.into(), of.rocm.is_some());
+        Ok(Self { base, place, source, listing, has_hip, relative_links, shared })
+    }
+
+    /// Begins the tree of an action that sees no sources. HIP compilers have this launcher.
+    pub fn bare(&self, hip_launcher: &str) -> Result<Laying> {
+        let mut laying = Laying { tree: self.base.clone(), relative_links: self.relative_links, ..Laying::default() };
+        if self.has_hip {
+            laying.program(build::HIP_LAUNCHER_AT, hip_launcher)?;
+        }
+        Ok(laying)
+    }
+
+    /// Begins the tree of an action that sees the sources.
+    pub fn whole(&self, hip_launcher: &str) -> Result<Laying> {
+        let mut laying = self.bare(hip_launcher)?;
+        laying.tree(self.place, &self.source, self.listing.entries().iter())?;
+        // These are shared.
+        let own = |contents: &Contents| !matches!(contents, Contents::File(_));
+        laying.blobs.retain(|_, contents| own(contents));
+        Ok(laying)
     }
 }
 
@@ -75,16 +111,22 @@ fn sources(of: &Build, staging: &Path) -> Result<(PathBuf, Listing)> {
     }
 }
 
-#[derive(Default)]
-struct Parts {
-    tree: InputTree,
-    blobs: BTreeMap<BlobDigest, Contents>,
+fn messages(all: BTreeMap<BlobDigest, Vec<u8>>) -> impl Iterator<Item = (BlobDigest, Contents)> {
+    all.into_iter().map(|(digest, bytes)| (digest, Contents::Bytes(bytes)))
 }
 
-impl Parts {
+/// The tree of an action, which files are laid into.
+#[derive(Default)]
+pub(super) struct Laying {
+    tree: InputTree,
+    blobs: BTreeMap<BlobDigest, Contents>,
+    relative_links: bool,
+}
+
+impl Laying {
     /// Adds entries of the tree at `from`, at a path inside.
     fn tree<'e>(&mut self, inside: &str, from: &Path, entries: impl Iterator<Item = &'e Entry>) -> Result<()> {
-        self.tree.add(inside.as_bytes(), Node::Directory)?;
+        self.directory(inside)?;
         for entry in entries {
             let node = match &entry.node {
                 ListedNode::Directory => Node::Directory,
@@ -101,11 +143,39 @@ impl Parts {
         Ok(())
     }
 
+    /// Adds a directory.
+    pub fn directory(&mut self, path: &str) -> Result<()> {
+        self.tree.add(path.as_bytes(), Node::Directory)
+    }
+
+    /// Adds a file whose contents are shared, or an output of another action.
+    pub fn file(&mut self, path: &str, digest: BlobDigest, executable: bool) -> Result<()> {
+        self.tree.add(path.as_bytes(), Node::File { digest, executable })
+    }
+
+    /// Adds a file with these contents.
+    pub fn text(&mut self, path: &str, text: &str) -> Result<()> {
+        self.bytes(path, text.as_bytes(), false)
+    }
+
+    /// Adds a program of ours.
+    pub fn program(&mut self, path: &str, text: &str) -> Result<()> {
+        self.bytes(path, text.as_bytes(), true)
+    }
+
     /// Adds a file of ours.
     fn bytes(&mut self, path: &str, bytes: &[u8], executable: bool) -> Result<()> {
         let digest = BlobDigest::of(bytes);
         self.blobs.insert(digest, Contents::Bytes(bytes.to_vec()));
-        self.tree.add(path.as_bytes(), Node::File { digest, executable })
+        self.file(path, digest, executable)
+    }
+
+    /// Finishes the tree. By the mark a command knows where its tree is.
+    pub fn finish(mut self, mark: &str) -> Result<ActionTree> {
+        self.text(MARK, &format!("{mark}\n"))?;
+        let Merkle { root, directories } = self.tree.finish(self.relative_links);
+        self.blobs.extend(messages(directories));
+        Ok(ActionTree { root, own: self.blobs })
     }
 }
 

@@ -4,16 +4,20 @@ use crate::recipe::build::{BUILD, DEST, SOURCE};
 use crate::sandbox::HOST_NAME;
 use crate::text::shell_quoted;
 
-/// The file by which a script knows where its tree is: it holds the derivation id.
-pub(super) const DERIVATION: &str = "/build/derivation";
+/// The file by which a script knows where its tree is: it holds a mark that the script has as an argument.
+pub(super) const MARK: &str = "/build/mark";
 /// The place of sources that the build gets a copy of, to write to.
 pub(super) const PINNED: &str = "/build/pinned";
-/// The directory with the results of the first action, for ourselves.
+/// The directory with the results of all actions but the last, for ourselves.
 pub(super) const RECORD: &str = "/build/record";
+/// File of all commands of a build, as Ninja describes them in JSON, in the directory with the results.
+pub(super) const DATABASE: &str = "commands.json";
+/// File of the commands that are needed for the targets, a line each, in that directory.
+pub(super) const NEEDED: &str = "commands";
 /// The exit code of a worker that cannot show the tree at `/`.
 pub(super) const UNFIT: i32 = 118;
 
-/// Begins a script. Its arguments are the derivation id, the script, and the environment.
+/// Begins a script. Its arguments are the mark of its tree, the script, and the environment.
 ///
 /// Most runners make the tree the root of the file system. With one that does not, bubblewrap does, if the worker has
 /// it.
@@ -24,7 +28,7 @@ ulimit -n 1024 2>/dev/null
 ulimit -s 8192 2>/dev/null
 expected=$1 script=$2
 shift 2
-is_here() { [ -r "$1/build/derivation" ] && read -r found < "$1/build/derivation" && [ "$found" = "$expected" ]; }
+is_here() { [ -r "$1/build/mark" ] && read -r found < "$1/build/mark" && [ "$found" = "$expected" ]; }
 if is_here ""; then exec /usr/bin/env -i "$@" /bin/sh -c "$script"; fi
 here=$PWD
 if ! is_here "$here"; then
@@ -62,25 +66,31 @@ if [ "$jobs" -lt 1 ]; then jobs=1; fi
 
 /// Returns the words of a command that runs a script in this environment.
 pub(super) fn command<'e>(
-    derivation: &str,
+    mark: &str,
     script: &str,
     environment: impl Iterator<Item = (&'e String, &'e String)>,
 ) -> Vec<String> {
     let enter = ENTER.replace("NAME", HOST_NAME);
-    let mut all: Vec<String> = ["/bin/sh", "-c", &enter, "sh", derivation, script].map(str::to_owned).into();
+    let mut all: Vec<String> = ["/bin/sh", "-c", &enter, "sh", mark, script].map(str::to_owned).into();
     all.extend(environment.map(|(name, value)| format!("{name}={value}")));
     all
 }
 
-/// Returns the beginning of both scripts: directories, and a copy of sources that are written to.
-fn begin(writes_source: bool) -> String {
+/// Returns the beginning of a script: directories, and a copy of sources that are written to.
+pub(super) fn begin(writes_source: bool) -> String {
     let copy = format!("cp -R -p {PINNED} {SOURCE} && chmod -R u+w {SOURCE} || exit\n");
     let copy = if writes_source { copy } else { String::new() };
     format!("{RUN}mkdir -p {BUILD} {DEST} {RECORD} || exit\n{copy}cd {BUILD} || exit\n")
 }
 
 /// Returns the script that configures. With tools, it describes the worker and asks them for their versions before.
-pub(super) fn to_configure(writes_source: bool, tools: &[String], configure: &[String]) -> String {
+/// With targets, it lists the commands of the build after that, and those for these targets.
+pub(super) fn to_configure(
+    writes_source: bool,
+    tools: &[String],
+    configure: &[String],
+    targets: Option<&[String]>,
+) -> String {
     let version = |(number, tool): (usize, &String)| {
         let tool = shell_quoted(tool);
         format!(
@@ -91,7 +101,11 @@ pub(super) fn to_configure(writes_source: bool, tools: &[String], configure: &[S
     let versions: String = tools.iter().enumerate().map(version).collect();
     let describe = if tools.is_empty() { "" } else { DESCRIBE };
     let configure = words(configure);
-    format!("{}{describe}{versions}run {configure}\ncp CMakeCache.txt {RECORD}/\n", begin(writes_source))
+    let list = |targets| {
+        format!("ninja -t compdb > {RECORD}/{DATABASE} || exit\nninja -t commands {targets} > {RECORD}/{NEEDED}\n")
+    };
+    let lists = targets.map_or_else(String::new, |targets| list(words(targets)));
+    format!("{}{describe}{versions}run {configure}\ncp CMakeCache.txt {RECORD}/ || exit\n{lists}", begin(writes_source))
 }
 
 /// Returns the script that configures, compiles and installs. Without `jobs`, the worker decides how many compilers
@@ -102,8 +116,6 @@ pub(super) fn to_build(
     jobs: Option<usize>,
     memory_per_job: u64,
 ) -> String {
-    let jobs = jobs.map(|jobs| format!("jobs={jobs}\n"));
-    let jobs = jobs.unwrap_or_else(|| JOBS.replace("PER_JOB", &(memory_per_job / 1024).to_string()));
     let line = |command: &Vec<String>| {
         let number = command.iter().position(|word| word == "--parallel").map(|at| at + 1);
         let word = |(at, word): (usize, &String)| {
@@ -112,10 +124,18 @@ pub(super) fn to_build(
         format!("run {}\n", command.iter().enumerate().map(word).collect::<Vec<_>>().join(" "))
     };
     let lines: String = commands.iter().map(|(_, command)| line(command)).collect();
-    begin(writes_source) + &jobs + &lines
+    begin(writes_source) + &jobs_lines(jobs, memory_per_job) + &lines
 }
 
-fn words(command: &[String]) -> String {
+/// Returns the lines that set the number of compilers, `$jobs`. Without `jobs`, the worker decides, so that each has so
+/// many bytes of memory.
+pub(super) fn jobs_lines(jobs: Option<usize>, memory_per_job: u64) -> String {
+    let jobs = jobs.map(|jobs| format!("jobs={jobs}\n"));
+    jobs.unwrap_or_else(|| JOBS.replace("PER_JOB", &(memory_per_job / 1024).to_string()))
+}
+
+/// Returns a command as words of a shell.
+pub(super) fn words(command: &[String]) -> String {
     command.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
@@ -135,7 +155,8 @@ mod tests {
 
     #[test]
     fn scripts_are_valid() {
-        let configure = to_configure(true, &owned(&["cmake", "c++"]), &owned(&["cmake", "-DA=b c", "-DQ='\"$x"]));
+        let configure =
+            to_configure(true, &owned(&["cmake", "c++"]), &owned(&["cmake", "-DA=b c", "-DQ='\"$x"]), Some(&[]));
         assert!(configure.contains("run 'cmake' '-DA=b c' "), "{configure}");
         let commands =
             [("compile", owned(&["cmake", "--build", "x", "--parallel", "7"])), ("install", owned(&["true"]))];
@@ -161,7 +182,7 @@ mod tests {
         let (code, said) = ran(|command| command);
         assert!(code == Some(UNFIT) && said.contains("neither at / nor in the working directory"), "{said}");
         std::fs::create_dir(place.path().join("build")).unwrap();
-        std::fs::write(place.path().join("build/derivation"), "0000\n").unwrap();
+        std::fs::write(place.path().join("build/mark"), "0000\n").unwrap();
         let (code, said) = ran(|command| command.env("PATH", "/nonexistent"));
         assert!(code == Some(UNFIT) && said.contains("has no bubblewrap"), "{said}");
     }

@@ -13,8 +13,8 @@ use prost::Message as _;
 use server::{Server, State, Step};
 use strixlock_ground::error::{Kind, Result};
 use strixlock_reapi::{
-    BlobDigest, Cache, Caller, Contents, InputTree, Job, Node, Outcome, OutputTree, Service, Settings, Stage, Watch,
-    cancel_all,
+    BlobDigest, Cache, Caller, Contents, InputTree, Inputs, Job, Node, Outcome, OutputTree, Service, Settings, Shared,
+    Stage, Watch, cancel_all,
 };
 use tonic::Code;
 
@@ -73,7 +73,7 @@ fn job(input_root: BlobDigest) -> Job {
 
 fn run(service: &Service, cache: Cache, watch: &mut dyn Watch) -> Result<Outcome> {
     let (root, blobs) = inputs();
-    service.run(&job(root), &blobs, cache, watch)
+    service.run(&job(root), Inputs { shared: &Shared::default(), own: &blobs }, cache, watch)
 }
 
 /// Puts the files of an output into the service's storage. Returns the result that names them.
@@ -157,6 +157,33 @@ fn what_the_service_has_is_not_uploaded_again() {
     assert_eq!((first.blobs, server.with(|state| state.written)), (3, 3));
     assert_eq!(service.upload(&blobs, &mut |_, _| ()).unwrap().blobs, 0);
     assert_eq!(server.with(|state| state.written), 3);
+}
+
+#[test]
+fn shared_inputs_are_asked_for_once_unless_the_service_lost_them() {
+    let server = ready(&[], &[]);
+    let service = connect(&server).unwrap();
+    let (root, blobs) = inputs();
+    let (count, shared) = (blobs.len() - 1, Shared::from(blobs));
+    let own: BTreeMap<_, _> =
+        [b"one", b"two"].map(|bytes| (BlobDigest::of(bytes), Contents::Bytes(bytes.into()))).into();
+    let run = || service.run(&job(root), Inputs { shared: &shared, own: &own }, Cache::Ignore, &mut Noted::default());
+    // The empty blob is known everywhere. Each job has a command and an action besides.
+    run().unwrap();
+    assert_eq!(server.with(|state| std::mem::take(&mut state.asked)), [count, 2, 2]);
+    server.with(|state| {
+        let done = Step::Done(Box::new(result(state, &[])));
+        state.steps.push_back(done);
+    });
+    run().unwrap();
+    assert_eq!(server.with(|state| std::mem::take(&mut state.asked)), [2, 2]);
+    server.with(|state| {
+        state.blobs.clear();
+        let done = Step::Done(Box::new(result(state, &[])));
+        state.steps.extend([Step::Ends(Code::FailedPrecondition), done]);
+    });
+    run().unwrap();
+    assert_eq!(server.with(|state| std::mem::take(&mut state.asked)), [2, 2, count, 2, 2]);
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub struct State {
     /// The token that each request must have.
     pub token: Option<String>,
     pub executed: Vec<bool>,
+    /// The number of blobs in each question for missing ones.
+    pub asked: Vec<usize>,
     pub waited: usize,
     pub written: usize,
     pub cancelled: Vec<String>,
@@ -209,8 +211,9 @@ impl ContentAddressableStorage for Handler {
         &self,
         request: Request<FindMissingBlobsRequest>,
     ) -> Result<Response<FindMissingBlobsResponse>, Status> {
-        let state = self.state(&request)?;
+        let mut state = self.state(&request)?;
         let mut missing = request.get_ref().blob_digests.clone();
+        state.asked.push(missing.len());
         missing.retain(|digest| !state.blobs.contains_key(&digest.hash));
         Ok(Response::new(FindMissingBlobsResponse { missing_blob_digests: missing }))
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use strixlock_reapi::{Address, Settings};
 
-use super::{Config, Number, Set};
+use super::{Config, Number, Set, Switch};
 use crate::error::{Error, Kind, Result};
 use crate::realize::BuilderSettings;
 
@@ -122,6 +122,7 @@ impl Config {
                 ..Settings::new(address.clone())
             },
             platform,
+            calls: self.is_on(Switch::BuilderCalls),
             timeout: (seconds > 0).then(|| Duration::from_secs(seconds)),
         }))
     }

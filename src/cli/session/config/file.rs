@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use url::Url;
 
 use super::builder::{BuilderFile, property};
-use super::{Config, MirrorSetting, Number, Origin, RemoteSetting, Set, remote_name};
+use super::{Config, MirrorSetting, Number, Origin, RemoteSetting, Set, Switch, remote_name};
 use crate::cli::paths::{address, expand, usual_archive};
 use crate::error::{Error, Kind, Result};
 use crate::fields::{SourceText, Table};
@@ -61,10 +61,10 @@ impl Reader<'_, '_> {
         for table in top.tables("remotes")? {
             config.remotes.push(self.remote(table)?);
         }
-        for (name, place) in [("compile-cache", &mut config.compile_cache), ("ask-remotes", &mut config.ask_remotes)] {
-            if let Some(value) = top.field(name) {
+        for switch in Switch::ALL {
+            if let Some(value) = top.field(switch.name()) {
                 let origin = self.origin(value.span().start);
-                *place = Some(Set { value: top.flag(name)?, origin });
+                config.switches.insert(switch, Set { value: top.flag(switch.name())?, origin });
             }
         }
         if let Some(text) = top.text("builder")? {

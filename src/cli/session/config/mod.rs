@@ -7,6 +7,7 @@ mod builder;
 mod file;
 mod number;
 mod origin;
+mod switch;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use builder::BuilderConfig;
 pub use builder::{Builder, BuilderFile};
 pub use number::Number;
 pub use origin::{Origin, Set, variable};
+pub use switch::Switch;
 
 /// Settings of a file, of the environment, or of all of them.
 #[derive(Debug, Default)]
@@ -34,8 +36,7 @@ pub(super) struct Config {
     pub(super) insecure_hosts: Vec<Set<String>>,
     pub(super) mirrors: Vec<Set<MirrorSetting>>,
     pub(super) remotes: Vec<Set<RemoteSetting>>,
-    pub(super) ask_remotes: Option<Set<bool>>,
-    pub(super) compile_cache: Option<Set<bool>>,
+    pub(super) switches: BTreeMap<Switch, Set<bool>>,
     pub(super) builder: BuilderConfig,
     pub(super) numbers: BTreeMap<Number, Set<u64>>,
 }
@@ -67,26 +68,16 @@ impl Config {
         below.remotes.retain(|set| self.remotes.iter().all(|known| known.value.name != set.value.name));
         self.remotes.append(&mut below.remotes);
         below.numbers.append(&mut self.numbers);
+        below.switches.append(&mut self.switches);
         Self {
             store: self.store.or(below.store),
             archive: self.archive.or(below.archive),
             profile: self.profile.or(below.profile),
-            ask_remotes: self.ask_remotes.or(below.ask_remotes),
-            compile_cache: self.compile_cache.or(below.compile_cache),
+            switches: below.switches,
             builder: self.builder.over(below.builder),
             numbers: below.numbers,
             ..self
         }
-    }
-
-    /// Returns whether builds use a compiler cache.
-    pub(super) fn compile_cache(&self) -> bool {
-        self.compile_cache.as_ref().is_none_or(|set| set.value)
-    }
-
-    /// Returns whether `realize` asks the remotes.
-    pub(super) fn ask_remotes(&self) -> bool {
-        self.ask_remotes.as_ref().is_none_or(|set| set.value)
     }
 
     /// Returns the value of a setting that is a number.

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::super::switch;
 use super::builder::{BuilderFile, property};
-use super::{Config, MirrorSetting, Number, Origin, RemoteSetting, Set, remote_name, variable};
+use super::{Config, MirrorSetting, Number, Origin, RemoteSetting, Set, Switch, remote_name, variable};
 use crate::cli::paths::{address, expand, usual_archive};
 use crate::error::{Error, Kind, Result};
 
@@ -30,15 +30,13 @@ pub(super) fn read(environment: impl Fn(&str) -> Option<OsString>) -> Result<Con
         }
         config.numbers.insert(number, found.set(value));
     }
-    if let Some(found) = read("compile-cache")? {
-        config.compile_cache = Some(found.set(switch(&found.text).map_err(|fault| found.invalid(&fault))?));
+    for one in Switch::ALL {
+        let Some(found) = read(one.name())? else { continue };
+        config.switches.insert(one, found.set(switch(&found.text).map_err(|fault| found.invalid(&fault))?));
     }
     if let Some(found) = read("archive")? {
         let path = usual_archive(&found.text).and_then(|path| std::path::absolute(path).map_err(|e| e.to_string()));
         config.archive = Some(found.set(path.map_err(|fault| found.invalid(&fault))?));
-    }
-    if let Some(found) = read("ask-remotes")? {
-        config.ask_remotes = Some(found.set(switch(&found.text).map_err(|fault| found.invalid(&fault))?));
     }
     if let Some(found) = read("remotes")? {
         for pair in found.text.split_whitespace() {
@@ -115,7 +113,7 @@ mod tests {
         assert_eq!(of("STRIXLOCK_ROUNDS", "").unwrap().number(Number::Rounds), Number::Rounds.usual());
         assert_eq!(of("STRIXLOCK_BUSY_SECONDS", "0").unwrap().number(Number::BusySeconds), 0);
         for (text, expected) in [("off", false), ("1", true), ("", true)] {
-            assert_eq!(of("STRIXLOCK_COMPILE_CACHE", text).unwrap().compile_cache(), expected);
+            assert_eq!(of("STRIXLOCK_COMPILE_CACHE", text).unwrap().is_on(Switch::CompileCache), expected);
         }
         let archive = of("STRIXLOCK_ARCHIVE", "/srv/archive").unwrap().archive.unwrap();
         assert_eq!(archive.value, Path::new("/srv/archive"));
@@ -123,7 +121,7 @@ mod tests {
         assert_eq!(hosts.iter().map(|host| host.value.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         let remotes = of("STRIXLOCK_REMOTES", "a=oci://r.example/a b=oci://r.example/b").unwrap().remotes;
         assert_eq!(remotes.iter().map(|set| set.value.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-        assert!(!of("STRIXLOCK_ASK_REMOTES", "no").unwrap().ask_remotes());
+        assert!(!of("STRIXLOCK_ASK_REMOTES", "no").unwrap().is_on(Switch::AskRemotes));
         let mirrors = of("STRIXLOCK_MIRRORS", "https://a/=https://b/c?d=e\nhttps://f/=/srv/g").unwrap().mirrors;
         let at: Vec<&str> = mirrors.iter().map(|mirror| mirror.value.at.as_str()).collect();
         assert_eq!(at, ["https://b/c?d=e", "file:///srv/g/"]);
