@@ -121,7 +121,7 @@ impl Remote<'_> {
     pub fn compile(&mut self, variables: &BTreeMap<String, String>, made: &Objects) -> Result<(Outcome, PathBuf)> {
         let (build, to) = (self.build, self.staging.join("dest"));
         let (of, mut environment) = (build.of, build.environment.clone());
-        let jobs = of.settings.jobs.map(usize::from);
+        let jobs = build.jobs_in_action();
         let commands = build::commands(of.recipe, variables, jobs.unwrap_or(1));
         let script = script::to_build(of.recipe.writes_source(), &commands, jobs, of.recipe.memory_per_job());
         let mut tree = None;

@@ -131,6 +131,12 @@ impl<'b> RemoteBuild<'b> {
         self.builder.calls && !self.of.recipe.writes_source()
     }
 
+    /// Returns the number of compilers in an action; the worker decides without it. With calls as actions, the setting is
+    /// the number of calls at a time, and no action shows it: its result would not be found by others.
+    pub(super) fn jobs_in_action(&self) -> Option<usize> {
+        self.of.settings.jobs.filter(|_| !self.cuts()).map(usize::from)
+    }
+
     /// Returns the mark of trees that belong to this build alone.
     pub(super) fn mark(&self) -> String {
         self.derivation.hex()

@@ -87,10 +87,9 @@ pub(in super::super) fn make(
 /// Lets a worker find out which files each call reads. Returns the directory with the results.
 fn scanned(remote: &mut Remote, variables: &BTreeMap<String, String>, calls: &[Call]) -> Result<std::path::PathBuf> {
     let build = remote.build;
-    let jobs = build.of.settings.jobs.map(usize::from);
     let configure = build::commands(build.of.recipe, variables, 1).into_iter().next();
     let configure = configure.map(|(_, command)| command).unwrap_or_default();
-    let script = scan::script(&configure, jobs, build.of.recipe.memory_per_job());
+    let script = scan::script(&configure, build.jobs_in_action(), build.of.recipe.memory_per_job());
     let mut tree = remote.inputs.whole(HIP_LAUNCHER)?;
     tree.text(NINJA, &scan::ninja_file(calls))?;
     let tree = tree.finish(&build.mark())?;
