@@ -110,8 +110,10 @@ kill_runner() {
   kill -KILL $found
 }
 
-# real_build : builds the real llama.cpp with its CPU backend here and by the service at port 50551, and compares.
+# real_build ADDRESS : builds the real llama.cpp with its CPU backend here and by a service, and compares. Then ten of
+# its files change.
 real_build() {
+  local address=$1 changed compiled one
   step "the real llama.cpp: source"
   sources
   serve git "$work/repo"
@@ -125,9 +127,27 @@ real_build() {
   step "the real llama.cpp, here"
   time in_store real-here realize --json > "$work/real-here.json"
   step "the real llama.cpp, by the service"
-  time in_store real-there realize --builder reapi://127.0.0.1:50551 --json > "$work/real-there.json"
+  time in_store real-there realize --builder "$address" --json > "$work/real-there.json"
   equal "$(tree_of llama "$work/real-there.json")" "$(tree_of llama "$work/real-here.json")" "another tree"
+  in_store real-there log llama | grep -A4 '^compiler calls'
   step "the real llama.cpp, out of the service's cache"
-  time in_store real-again realize --builder reapi://127.0.0.1:50551 --json > "$work/real-again.json"
+  time in_store real-again realize --builder "$address" --json > "$work/real-again.json"
   equal "$(tree_of llama "$work/real-again.json")" "$(tree_of llama "$work/real-here.json")" "another tree"
+  equal "$(in_store real-again log llama | grep '^action' | grep -cv 'from the cache')" 0 "actions that ran"
+  step "the real llama.cpp, after a change of ten files"
+  mapfile -t changed < <(git -C "$work/repo" ls-files 'src/llama-*.cpp' | head -10)
+  for one in "${changed[@]}"; do echo '// changed' >> "$work/repo/$one"; done
+  git -C "$work/repo" -c user.name=e2e -c user.email=e2e@localhost -c commit.gpgsign=false commit --quiet --all -m 'ten files'
+  in_store real-there update > /dev/null
+  time in_store real-there realize --builder "$address" --json > "$work/real-bump.json"
+  compiled=$(in_store real-there log llama | grep -E '^\[[0-9]+/[0-9]+\] [^ ]+\.o$|^action' |
+    grep -B1 '^action.*worker [^,]*$' | sed -nE 's#^\[[0-9/]+\] ##p')
+  echo "$compiled"
+  for one in "${changed[@]}"; do
+    grep -q "/${one##*/}\.o$" <<< "$compiled" || fail "$one changed and was not compiled"
+  done
+  # The version is in three more: those of the library, of ggml, and of the programs.
+  [ "$(wc -l <<< "$compiled")" -le $((${#changed[@]} + 3)) ] || fail "more was compiled than what changed"
+  time in_store real-here realize --json > "$work/real-bump-here.json"
+  equal "$(tree_of llama "$work/real-bump.json")" "$(tree_of llama "$work/real-bump-here.json")" "another tree"
 }
