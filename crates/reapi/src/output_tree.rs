@@ -12,8 +12,6 @@ use crate::service::Service;
 use crate::text::visible;
 use crate::tree::{DEEPEST, Node};
 
-/// Largest message with a tree.
-const LARGEST: u64 = 256 << 20;
 /// Most entries of a tree. A small message can name a directory many times, at each level.
 const MOST: usize = 100_000;
 
@@ -43,13 +41,14 @@ struct RawTree {
 }
 
 impl Service {
-    /// Returns the tree of an output that the job was asked for.
-    pub fn output(&self, outcome: &Outcome, path: &str) -> Result<OutputTree> {
+    /// Returns the tree of an output that the job was asked for. Fails if the message that describes it has more than
+    /// `most` bytes.
+    pub fn output(&self, outcome: &Outcome, path: &str, most: u64) -> Result<OutputTree> {
         let found = outcome.directories.iter().find(|(there, _)| there == path);
         let (_, digest) = found.ok_or_else(|| {
             Error::new(Kind::Mismatch, "the remote builder returned no such output").fact("expected", path)
         })?;
-        let message = self.runtime.block_on(self.remote.read_small(*digest, LARGEST, "a tree"))?;
+        let message = self.runtime.block_on(self.remote.read_small(*digest, most, "a tree"))?;
         OutputTree::read(&message).map_err(|error| error.fact("builder", &self.remote.settings.address))
     }
 }

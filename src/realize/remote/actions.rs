@@ -4,22 +4,28 @@ use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 
-use strixlock_reapi::{Cache, Inputs as Blobs, Job, Outcome, Service};
+use strixlock_reapi::{BlobDigest, Cache, Inputs as Blobs, Job, Node, Outcome, OutputTree, Service};
 
 use super::super::configure::Configures;
 use super::super::configured::Unused;
-use super::calls::{self, Objects};
+use super::calls::{self, Object};
 use super::inputs::{ActionTree, Inputs};
 use super::run::RemoteBuild;
 use super::script::{self, RECORD};
 use super::watch::{Watcher, first_line};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::progress::Task;
 use crate::recipe::build::{self, DEST};
+use crate::text::{bytes, visible};
 use crate::tree::confined;
 
 /// Bytes that are read of a tool's version at most.
 const MOST: u64 = 64 << 10;
+
+/// Bytes of the message that describes a directory at most.
+const LARGEST_TREE: u64 = 256 << 20;
+/// Bytes of results for ourselves at most.
+const LARGEST_RECORD: u64 = 1 << 30;
 
 /// A connection that builds.
 pub(super) struct Remote<'r> {
@@ -57,6 +63,27 @@ pub(super) fn log_action(log: &mut dyn Write, outcome: &Outcome) -> io::Result<(
     writeln!(log, "action {}, worker {worker}{from}", outcome.action.sha256)
 }
 
+/// Fails if results for ourselves have links, by which we would read other files, or are too large.
+fn demand_record(tree: &OutputTree) -> Result<()> {
+    let mut size = 0u64;
+    for entry in &tree.entries {
+        match &entry.node {
+            Node::Directory => {}
+            Node::File { digest, .. } => size = size.saturating_add(digest.size),
+            Node::Link { .. } => {
+                return Err(Error::new(Kind::Mismatch, "the remote builder returned a link in place of a result")
+                    .fact("path", visible(&entry.path)));
+            }
+        }
+    }
+    if size <= LARGEST_RECORD {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Mismatch, "the results of the remote builder are too large")
+        .fact("limit", bytes(LARGEST_RECORD))
+        .fact("size", bytes(size)))
+}
+
 impl Remote<'_> {
     /// Runs an action, and downloads the directory that it wrote.
     pub fn run(&mut self, step: &Step) -> Result<(Outcome, Unused)> {
@@ -79,7 +106,12 @@ impl Remote<'_> {
             let unused = watcher.finish(&outcome, &self.build.service_name())?;
             log_action(self.log, &outcome)?;
             self.task.phase("download");
-            let taken = self.service.output(&outcome, output).and_then(|tree| self.service.download(&tree, step.to));
+            let taken = self.service.output(&outcome, output, LARGEST_TREE).and_then(|tree| {
+                if step.output == RECORD {
+                    demand_record(&tree)?;
+                }
+                self.service.download(&tree, step.to)
+            });
             match taken {
                 Ok(()) => return Ok((outcome, unused)),
                 // A result in a cache may outlive its files, or never have had them.
@@ -116,9 +148,30 @@ impl Remote<'_> {
         Ok(all)
     }
 
+    /// Like [`compile`](Self::compile). Compiles everything if the service has lost objects meanwhile.
+    pub fn compile_with(
+        &mut self,
+        variables: &BTreeMap<String, String>,
+        made: &[Object],
+    ) -> Result<(Outcome, PathBuf)> {
+        let failed = match self.compile(variables, made) {
+            Err(error) if !made.is_empty() => error,
+            done => return done,
+        };
+        let objects: Vec<BlobDigest> = made.iter().map(|object| object.digest).collect();
+        match self.service.missing(&objects) {
+            Ok(missing) if !missing.is_empty() => {
+                let note = format!("the remote builder has lost {} objects and compiles everything", missing.len());
+                self.build.of.intake.fetcher.progress().note(&note);
+                self.compile(variables, &[])
+            }
+            _ => Err(failed),
+        }
+    }
+
     /// Compiles what is not there as an object, and installs. Returns the directory below which the project was
     /// installed.
-    pub fn compile(&mut self, variables: &BTreeMap<String, String>, made: &Objects) -> Result<(Outcome, PathBuf)> {
+    pub fn compile(&mut self, variables: &BTreeMap<String, String>, made: &[Object]) -> Result<(Outcome, PathBuf)> {
         let (build, to) = (self.build, self.staging.join("dest"));
         let (of, mut environment) = (build.of, build.environment.clone());
         let jobs = build.jobs_in_action();

@@ -92,7 +92,7 @@ impl<'b> RemoteBuild<'b> {
         let configured = configure(self.of, &files, &mut variables, &mut remote)?;
         let tools = remote.versions(&tools)?;
         let (objects, used) = calls::make(&mut remote, &variables)?;
-        let (outcome, dest) = remote.compile(&variables, &objects)?;
+        let (outcome, dest) = remote.compile_with(&variables, &objects)?;
         let mut record = BuildRecord::of_remote(tools, self.remote_record(&outcome));
         record.set_configured(configured, build::left_field(self.of.recipe), &variables);
         let tree = staging.path().join("tree");
@@ -126,9 +126,12 @@ impl<'b> RemoteBuild<'b> {
     }
 
     /// Returns true if each compiler call is an action of its own. A build that writes into its sources has other files
-    /// than are known here.
+    /// than are known here, and one with launchers of its own has no place for ours.
     pub(super) fn cuts(&self) -> bool {
-        self.builder.calls && !self.of.recipe.writes_source()
+        let recipe = self.of.recipe;
+        let given = recipe.project().cmake;
+        let has_launcher = |name: &String| given.contains_key(name) || self.environment.contains_key(name);
+        self.builder.calls && !recipe.writes_source() && !calls::environment().any(|(name, _)| has_launcher(&name))
     }
 
     /// Returns the number of compilers in an action; the worker decides without it. With calls as actions, the setting is

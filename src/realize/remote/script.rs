@@ -102,7 +102,7 @@ pub(super) fn to_configure(
     let describe = if tools.is_empty() { "" } else { DESCRIBE };
     let configure = words(configure);
     let list = |targets| {
-        format!("ninja -t compdb > {RECORD}/{DATABASE} || exit\nninja -t commands {targets} > {RECORD}/{NEEDED}\n")
+        format!("ninja -t compdb > {RECORD}/{DATABASE} || :\nninja -t commands {targets} > {RECORD}/{NEEDED} || :\n")
     };
     let lists = targets.map_or_else(String::new, |targets| list(words(targets)));
     format!("{}{describe}{versions}run {configure}\ncp CMakeCache.txt {RECORD}/ || exit\n{lists}", begin(writes_source))

@@ -120,7 +120,7 @@ fn ready(files: &[(&str, &[u8])], before: &[Step]) -> Server {
 fn downloaded(service: &Service, outcome: &Outcome) -> Result<BTreeMap<String, Vec<u8>>> {
     let place = tempfile::tempdir().unwrap();
     let to = place.path().join("dest");
-    let tree: OutputTree = service.output(outcome, "build/dest")?;
+    let tree: OutputTree = service.output(outcome, "build/dest", 1 << 20)?;
     service.download(&tree, &to)?;
     let read = |entry: io::Result<std::fs::DirEntry>| {
         let path = entry.unwrap().path();
@@ -240,12 +240,12 @@ fn bytes_that_are_not_those_of_the_digest_are_refused() {
             server.with(|state| state.zstd = zstd);
             let service = connect(&server).unwrap();
             let outcome = run(&service, Cache::Use, &mut Noted::default()).unwrap();
-            let tree = service.output(&outcome, "build/dest").unwrap();
+            let tree = service.output(&outcome, "build/dest", 1 << 20).unwrap();
             server.with(|state| state.tamper = Some(tamper));
             let place = tempfile::tempdir().unwrap();
             let error = service.download(&tree, &place.path().join("dest")).unwrap_err();
             assert_eq!(error.kind(), Kind::Mismatch, "{error}");
-            assert_eq!(service.output(&outcome, "build/dest").unwrap_err().kind(), Kind::Mismatch);
+            assert_eq!(service.output(&outcome, "build/dest", 1 << 20).unwrap_err().kind(), Kind::Mismatch);
         }
     }
 }

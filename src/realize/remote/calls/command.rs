@@ -1,6 +1,7 @@
 //! Compiler calls of a configured build, as Ninja lists them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -60,10 +61,19 @@ impl Call {
         }
     }
 
-    /// Returns true for a call that compiles for a GPU, too.
-    pub fn is_hip(&self) -> bool {
-        self.words.first().is_some_and(|first| first == HIP_LAUNCHER_AT)
-            || self.words.windows(2).any(|pair| pair[0] == "-x" && pair[1] == "hip")
+    /// Returns true for a call that compiles for another processor, too.
+    pub fn has_device_side(&self) -> bool {
+        let is_language =
+            |word: &String| ["hip", "cuda"].iter().any(|language| word.trim_start_matches("-x") == *language);
+        let is_option = |word: &String| word.starts_with("--offload-arch") || word.starts_with("-fopenmp-targets");
+        let is_source = |word: &String| Path::new(word).extension().is_some_and(|end| end == "hip" || end == "cu");
+        self.words.iter().any(|word| word == HIP_LAUNCHER_AT || is_language(word) || is_option(word) || is_source(word))
+    }
+
+    /// Returns the target that the object belongs to, as CMake names its directory.
+    pub fn target(&self) -> Option<&str> {
+        let mut names = self.object.split('/').skip_while(|name| *name != "CMakeFiles");
+        names.nth(1)?.strip_suffix(".dir")
     }
 
     /// Returns the words of a command that only notes which files the compiler reads, in the file `list`.
@@ -103,8 +113,12 @@ mod tests {
             scan,
             "/usr/bin/c++ -DA=b c -DD=\"e\" -MT x.o /build/source/x.cpp -E -MD -MF /build/record/0 -o /dev/null"
         );
+        let object = "src/CMakeFiles/some.dir/x.cpp.o";
+        assert_eq!(read(&[(&format!("c++ -o {object} -c x.cpp"), object)])[0].target(), Some("some"));
+        assert!(!calls[0].has_device_side());
         let hip = format!("{HIP_LAUNCHER_AT} clang++ -x hip -o y.o -c y.cu");
-        assert_eq!(read(&[(&hip, "y.o")])[0].launched()[0], "clang++");
+        let hip = &read(&[(&hip, "y.o")])[0];
+        assert!(hip.launched()[0] == "clang++" && hip.has_device_side() && hip.target().is_none());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::super::inputs::Inputs;
 use super::super::script::{self, RECORD};
 use super::command::Call;
 use super::sight::Seen;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::progress::{Progress, Task};
 use crate::recipe::build::{BUILD, HIP_LAUNCHER};
 use crate::text::visible;
@@ -26,11 +26,19 @@ const AT_ONCE: usize = 32;
 const OBJECT: &str = "object";
 /// The clock of a build, for what uses the time.
 const CLOCK: &str = "SOURCE_DATE_EPOCH";
-/// Most bytes of a compiler's messages that are kept.
-const MOST: usize = 1 << 20;
+/// Most bytes of a compiler's messages that are kept, and most that it may say.
+const KEPT: usize = 64 << 10;
+const MOST: usize = 64 << 20;
+/// Most bytes of a message that describes one object.
+const LARGEST_TREE: u64 = 64 << 10;
 
-/// The objects that were made, each with its call.
-pub(in super::super) type Objects = Vec<(Call, BlobDigest)>;
+/// An object that was made.
+pub(in super::super) struct Object {
+    pub call: Call,
+    /// The files that it was made of.
+    pub seen: Seen,
+    pub digest: BlobDigest,
+}
 
 /// Compiler calls of a build, which a service runs.
 pub(in super::super) struct Compiled<'c> {
@@ -62,7 +70,7 @@ enum End {
 
 impl Compiled<'_> {
     /// Runs the calls. Returns the objects that were made.
-    pub fn run(&self, calls: Vec<(Call, Seen)>, log: &mut dyn Write, task: &dyn Task) -> Result<(Objects, Counts)> {
+    pub fn run(&self, calls: Vec<(Call, Seen)>, log: &mut dyn Write, task: &dyn Task) -> Result<(Vec<Object>, Counts)> {
         let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (send, ended) = mpsc::channel();
         let threads = self.at_once.map_or(AT_ONCE, usize::from).min(calls.len());
@@ -117,12 +125,15 @@ impl Compiled<'_> {
             return Err(error);
         }
         let calls = calls.into_iter().enumerate();
-        Ok((calls.filter_map(|(number, (call, _))| Some((call, made.remove(&number)?))).collect(), counts))
+        let object = |(number, (call, seen))| Some(Object { call, seen, digest: made.remove(&number)? });
+        Ok((calls.filter_map(object).collect(), counts))
     }
 
     fn compile(&self, call: &Call, seen: &Seen, said: &mut Said) -> Result<End> {
         let mut tree = self.inputs.bare(HIP_LAUNCHER)?;
-        seen.lay(&mut tree)?;
+        if let Err(error) = seen.lay(&mut tree) {
+            return Ok(End::Left(error.message().to_owned()));
+        }
         let tree = tree.finish(&self.mark)?;
         let mut environment = self.environment.clone();
         if !seen.uses_time {
@@ -140,11 +151,16 @@ impl Compiled<'_> {
         let mut cache = self.cache;
         loop {
             said.bytes.clear();
-            let outcome = self.service.run(&job, blobs, cache, said)?;
+            let outcome = match self.service.run(&job, blobs, cache, said) {
+                Ok(outcome) => outcome,
+                Err(error) if error.kind() == Kind::Unreachable => return Err(error),
+                // The last action can do without.
+                Err(error) => return Ok(End::Left(error.message().to_owned())),
+            };
             if outcome.exit_code != 0 {
                 return Ok(End::Left(format!("exit code {}", outcome.exit_code)));
             }
-            let object = self.service.output(&outcome, &job.outputs[0]).map(|output| {
+            let object = self.service.output(&outcome, &job.outputs[0], LARGEST_TREE).map(|output| {
                 output.entries.into_iter().find_map(|entry| match entry.node {
                     Node::File { digest, .. } if entry.path == OBJECT => Some(digest),
                     _ => None,
@@ -153,12 +169,15 @@ impl Compiled<'_> {
             match object {
                 // A result in a cache may outlive its files.
                 Ok(Some(object)) if outcome.cached && !self.service.missing(&[object])?.is_empty() => {
+                    if cache == Cache::Ignore {
+                        return Ok(End::Left("the service has lost its object".to_owned()));
+                    }
                     cache = Cache::Ignore;
                 }
                 Ok(Some(object)) => return Ok(End::Made(object, outcome)),
                 Ok(None) => return Ok(End::Left("it made no object".to_owned())),
                 Err(_) if outcome.cached && cache == Cache::Use => cache = Cache::Ignore,
-                Err(error) => return Err(error),
+                Err(error) => return Ok(End::Left(error.message().to_owned())),
             }
         }
     }
@@ -193,6 +212,8 @@ pub(super) fn script(call: &Call) -> String {
 #[derive(Default)]
 struct Said {
     bytes: Vec<u8>,
+    /// All bytes that were said.
+    length: usize,
     /// The reason why it began again.
     again: Option<String>,
 }
@@ -207,8 +228,9 @@ impl Watch for Said {
     fn uploaded(&mut self, _: u64, _: u64) {}
 
     fn output(&mut self, said: &[u8]) -> io::Result<()> {
-        let left = MOST.saturating_sub(self.bytes.len());
+        let left = KEPT.saturating_sub(self.bytes.len());
         self.bytes.extend_from_slice(&said[..said.len().min(left)]);
-        Ok(())
+        self.length += said.len();
+        if self.length > MOST { Err(io::Error::other("a compiler says too much")) } else { Ok(()) }
     }
 }

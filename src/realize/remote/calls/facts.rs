@@ -20,6 +20,14 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// Returns the facts about both texts.
+    pub fn with(mut self, other: &Self) -> Self {
+        self.uses_time |= other.uses_time;
+        self.asked = self.asked.zip(other.asked.as_ref()).map(|(one, other)| &one | other);
+        self.included.extend(other.included.iter().cloned());
+        self
+    }
+
     /// Reads the text of a file.
     pub fn of(text: &[u8]) -> Self {
         let has = |word: &[u8]| memchr::memmem::find(text, word).is_some();
@@ -52,8 +60,16 @@ fn asked(text: &[u8]) -> Option<BTreeSet<String>> {
         for at in memchr::memmem::find_iter(text, word) {
             let rest = text[at + word.len()..].strip_prefix(b"_next").unwrap_or(&text[at + word.len()..]);
             let rest = rest.trim_ascii_start();
-            // Without an argument, it asks whether the compiler knows the word.
-            let Some(argument) = rest.strip_prefix(b"(").map(<[u8]>::trim_ascii_start) else { continue };
+            let Some(argument) = rest.strip_prefix(b"(").map(<[u8]>::trim_ascii_start) else {
+                // It asks whether the compiler knows the word, or gives it another name.
+                let before = text[..at].trim_ascii_end();
+                let before = before.strip_suffix(b"(").map_or(before, <[u8]>::trim_ascii_end);
+                let asks = [&b"defined"[..], b"ifdef", b"ifndef", b"elifdef"].iter().any(|word| before.ends_with(word));
+                if !asks {
+                    return None;
+                }
+                continue;
+            };
             let name = name(argument)?;
             all.insert(String::from_utf8(name.to_vec()).ok()?);
         }
@@ -70,7 +86,9 @@ mod tests {
         let text = "#ifdef __has_include\n#if defined(__has_include) && __has_include (<a/b.h>)\n#if \
                     __has_include_next(\"c.h\")\n";
         assert_eq!(Facts::of(text.as_bytes()).asked, Some(["a/b.h", "c.h"].map(str::to_owned).into()));
-        for unknown in ["__has_include(NAME)", "__asm__(\".incbin \\\"x\\\"\")", "#embed \"x\""] {
+        for unknown in
+            ["__has_include(NAME)", "#define HAS __has_include\n", "__asm__(\".incbin \\\"x\\\"\")", "#embed \"x\""]
+        {
             assert_eq!(Facts::of(unknown.as_bytes()).asked, None, "{unknown}");
         }
         let includes = "  #  include <a/b.h> // c\n#include \"d.h\"\n#include_next <e.h>\n#include NAME\n// #include <f.h>\n#includes";

@@ -8,9 +8,9 @@ use super::super::super::compile_cache::CacheUse;
 use super::super::actions::{Remote, Step};
 use super::super::script::{DATABASE, NEEDED, RECORD};
 use super::command::Call;
-use super::compile::{Compiled, Counts, Objects};
+use super::compile::{Compiled, Counts, Object};
 use super::depfile;
-use super::scan::{self, GENERATED, LISTS, NINJA};
+use super::scan::{self, GENERATED, LISTS, NAMES, NINJA};
 use super::sight::{Part, Seen, Sight};
 use crate::error::{Error, Kind, Result};
 use crate::recipe::build::{self, HIP_LAUNCHER};
@@ -26,25 +26,41 @@ const MOST: u64 = 64 << 20;
 pub(in super::super) fn make(
     remote: &mut Remote,
     variables: &BTreeMap<String, String>,
-) -> Result<(Objects, Option<CacheUse>)> {
+) -> Result<(Vec<Object>, Option<CacheUse>)> {
     let build = remote.build;
+    let (of, inputs) = (build.of, remote.inputs);
     if !build.cuts() {
         if build.builder.calls {
-            writeln!(remote.log, "one action for all: the build writes into its sources")?;
+            writeln!(
+                remote.log,
+                "one action compiles all: the build writes into its sources, or has launchers of its own"
+            )?;
         }
-        return Ok((Objects::new(), None));
+        return Ok((Vec::new(), None));
     }
     let record = remote.record(remote.rounds - 1);
-    let (database, needed) = (read(&record, DATABASE)?, read(&record, NEEDED)?);
-    let calls = Call::read(&database, &String::from_utf8_lossy(&needed))
-        .map_err(|error| Error::new(Kind::Mismatch, "cannot read the commands that Ninja lists").because(&error))?;
+    let listed = read(&record, DATABASE).and_then(|database| {
+        let needed = read(&record, NEEDED)?;
+        let calls = Call::read(&database, &String::from_utf8_lossy(&needed));
+        calls.map_err(|error| Error::new(Kind::Mismatch, "cannot read the commands of Ninja").because(&error))
+    });
+    let calls = listed.unwrap_or_else(|error| {
+        of.intake.fetcher.progress().note(&format!("one action compiles all: {}", error.message()));
+        Vec::new()
+    });
+    if calls.is_empty() {
+        return Ok((Vec::new(), None));
+    }
     let found = scanned(remote, variables, &calls)?;
-    let (of, inputs) = (build.of, remote.inputs);
     let generated_at = found.join(GENERATED);
+    // A service may leave out an empty directory.
+    fs_err::create_dir_all(&generated_at)?;
     let generated = scan_tree(&generated_at)?;
+    let built = read(&found, NAMES)?;
     let sight = Sight::new(
         Part { listing: &inputs.listing, directory: &inputs.source },
         Part { listing: &generated, directory: &generated_at },
+        &String::from_utf8_lossy(&built),
         of.sysroot.as_ref().map_or(Path::new("/nonexistent"), |root| &root.path),
         of.rocm.as_ref().map(|(hip, tree)| (hip.prefix.as_str(), tree.path.as_path())),
     );
@@ -89,7 +105,7 @@ fn scanned(remote: &mut Remote, variables: &BTreeMap<String, String>, calls: &[C
     let build = remote.build;
     let configure = build::commands(build.of.recipe, variables, 1).into_iter().next();
     let configure = configure.map(|(_, command)| command).unwrap_or_default();
-    let script = scan::script(&configure, build.jobs_in_action(), build.of.recipe.memory_per_job());
+    let script = scan::script(calls, &configure, build.jobs_in_action(), build.of.recipe.memory_per_job());
     let mut tree = remote.inputs.whole(HIP_LAUNCHER)?;
     tree.text(NINJA, &scan::ninja_file(calls))?;
     let tree = tree.finish(&build.mark())?;

@@ -9,7 +9,7 @@
 //!    neither the commit nor the derivation, so the service has its result until something changes that it reads.
 //!
 //! The last action is that of a build in one piece. Its compilers have a launcher that takes the object of an equal
-//! command where there is one ([`launcher`]). So whatever was left out or failed is compiled there, and an error of the
+//! command on equal files where there is one ([`launcher`]). So whatever was left out or failed is compiled there, and an error of the
 //! source is told as ever.
 
 mod command;
@@ -23,6 +23,6 @@ mod sight;
 #[cfg(test)]
 mod tests;
 
-pub(super) use compile::Objects;
+pub(super) use compile::Object;
 pub(super) use launcher::{environment, hip_launcher, lay_objects};
 pub(super) use make::make;

@@ -24,12 +24,32 @@ use crate::error::Result;
 use crate::recipe::build::{BUILD, SOURCE};
 use crate::tree::{Listing, Node};
 
+/// Bytes that are read of a file at most; headers are far smaller.
+const LARGEST: u64 = 64 << 20;
 /// Options before a directory, in one word or in two.
 const DIRECTORIES: [&str; 4] = ["-isystem", "-iquote", "-idirafter", "-I"];
 /// Options with a name that no file is read by.
 const NAMES: [&str; 4] = ["-o", "-MF", "-MT", "-MQ"];
 /// Beginnings of words in which a path is only text.
 const TEXTS: [&str; 5] = ["-D", "-U", "-ffile-prefix-map=", "-fmacro-prefix-map=", "-fdebug-prefix-map="];
+
+/// Beginnings of words by which a compiler reads or writes more files than its list has.
+const MORE: [&str; 14] = [
+    "@",
+    "-B",
+    "-fprofile",
+    "-fmodule",
+    "-fplugin",
+    "-fdump",
+    "-gsplit-dwarf",
+    "--coverage",
+    "-ftest-coverage",
+    "-fstack-usage",
+    "-fcallgraph-info",
+    "-ftime-trace",
+    "-fsave-optimization-record",
+    "-save-temps",
+];
 
 /// The trees of a build, in which calls see some files.
 pub(super) struct Sight<'s> {
@@ -39,6 +59,8 @@ pub(super) struct Sight<'s> {
     others: Vec<(String, PathBuf)>,
     /// The files of the project by their names without directories.
     named: BTreeMap<String, Vec<String>>,
+    /// Names of everything in the project, generated or not, without directories.
+    there: BTreeSet<String>,
     known: RefCell<HashMap<String, Option<Facts>>>,
 }
 
@@ -52,7 +74,7 @@ pub(super) struct Part<'p> {
 
 /// The files and directories that a call sees.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(in super::super) struct Seen {
     pub files: BTreeMap<String, (BlobDigest, bool)>,
     pub directories: BTreeSet<String>,
     /// True if something may ask for the time.
@@ -60,6 +82,12 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Returns the digests of the files, as sha256sum reads them.
+    pub fn sums(&self) -> String {
+        let line = |(path, (digest, _)): (&String, &(BlobDigest, bool))| format!("{}  {path}", digest.sha256.hex());
+        self.files.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
     /// Lays them into a tree.
     pub fn lay(&self, tree: &mut Laying) -> Result<()> {
         for directory in &self.directories {
@@ -70,8 +98,12 @@ impl Seen {
 }
 
 impl<'s> Sight<'s> {
-    /// Prepares to look at the files of a build with the root `root`, and with a ROCm tree at a prefix.
-    pub fn new(source: Part<'s>, generated: Part<'s>, root: &Path, rocm: Option<(&str, &Path)>) -> Self {
+    /// Prepares to look at the files of a build with the root `root`, and with a ROCm tree at a prefix. `built` has a line
+    /// with the name of each file in the directory of the build.
+    pub fn new(source: Part<'s>, generated: Part<'s>, built: &str, root: &Path, rocm: Option<(&str, &Path)>) -> Self {
+        let sources = source.listing.entries().iter().map(|entry| String::from_utf8_lossy(&entry.path));
+        let mut there: BTreeSet<String> = sources.map(|path| base(&path).to_owned()).collect();
+        there.extend(built.lines().map(str::to_owned));
         let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (place, part) in [(SOURCE, source), (BUILD, generated)] {
             let files = part.listing.entries().iter().filter(|entry| matches!(entry.node, Node::File { .. }));
@@ -81,7 +113,7 @@ impl<'s> Sight<'s> {
         }
         let rocm = rocm.map(|(prefix, path)| (prefix.to_owned(), path.to_path_buf()));
         let others = rocm.into_iter().chain([(String::new(), root.to_path_buf())]).collect();
-        Self { source, generated, others, named, known: RefCell::default() }
+        Self { source, generated, others, named, there, known: RefCell::default() }
     }
 
     /// Returns the files that a call sees, which reads these; or the reason why it must see everything.
@@ -89,20 +121,29 @@ impl<'s> Sight<'s> {
         let mut seen = Seen::default();
         let mut asked = BTreeSet::new();
         let (mut left, mut looked_at) = (read.to_vec(), BTreeSet::new());
+        let mut facts = Facts::of(call.launched().join(" ").as_bytes());
         while let Some(path) = left.pop() {
             if !looked_at.insert(path.clone()) {
                 continue;
             }
-            let facts = self.add(&path, &mut seen)?;
-            seen.uses_time |= facts.uses_time;
-            asked.extend(facts.asked.ok_or_else(|| format!("{path} asks for files by a macro"))?);
-            if call.is_hip() {
-                left.extend(facts.included.iter().flat_map(|name| self.ours(name)));
+            let found = self.add(&path, &mut seen)?;
+            if found.asked.is_none() && is_in(&walked(&path).0, "/build") {
+                return Err(format!("{path} reads data, or asks for files by a macro"));
             }
+            if call.has_device_side() {
+                left.extend(found.included.iter().flat_map(|name| self.ours(name)));
+            }
+            // Headers of the system do not ask for files of the project, whatever they hide behind macros.
+            facts = facts.with(&Facts { asked: Some(found.asked.unwrap_or_default()), ..found });
         }
-        let is_read = |name: &str| read.iter().any(|path| path == name || path.ends_with(&format!("/{name}")));
-        let is_ours = |name: &str| self.named.contains_key(base(name));
-        if let Some(name) = asked.iter().find(|name| is_ours(name) && !is_read(name)) {
+        seen.uses_time = facts.uses_time;
+        asked.extend(facts.asked.ok_or("its command asks for files by a macro")?);
+        // A file of another kind than those that are laid, such as a link, would be missed.
+        let is_missed = |name: &&String| {
+            let mut all = self.ours(name).peekable();
+            self.there.contains(base(name)) && (all.peek().is_none() || all.any(|path| !seen.files.contains_key(&path)))
+        };
+        if let Some(name) = asked.iter().find(is_missed) {
             return Err(format!("it asks whether there is a file {name}"));
         }
         self.look_at_words(call, read, &mut seen)?;
@@ -135,7 +176,7 @@ impl<'s> Sight<'s> {
             return Err(format!("it reads {path}"));
         }
         // Links are followed, as the compiler does.
-        self.facts(path, || self.read(path)).ok_or_else(|| format!("it reads {path}, which cannot be read here"))
+        self.facts(&inside, || self.read(path)).ok_or_else(|| format!("it reads {path}, which cannot be read here"))
     }
 
     /// Adds the directories on the way to a file, which must be there for `..` to lead back.
@@ -159,7 +200,7 @@ impl<'s> Sight<'s> {
     /// Adds the directories that a command names. Fails if it names files that its compiler may not note.
     fn look_at_words(&self, call: &Call, read: &[String], seen: &mut Seen) -> Result<(), String> {
         let mut previous = "";
-        for word in call.launched() {
+        for (number, word) in call.launched().iter().enumerate() {
             let directory = DIRECTORIES.iter().find_map(|option| match word.strip_prefix(option) {
                 Some("") => None,
                 Some(joined) => Some(joined),
@@ -171,8 +212,10 @@ impl<'s> Sight<'s> {
                 self.add_directories(&above, seen)?;
             } else {
                 let is_text = NAMES.contains(&previous) || TEXTS.iter().any(|text| word.starts_with(text));
-                let is_path = word.contains("/build/") && !is_text && !read.contains(word);
-                if is_path || word.starts_with('@') || word.contains("cmake_pch") {
+                let is_relative = word.contains('/') && !word.rsplit('=').next().unwrap_or_default().starts_with('/');
+                let is_path = (is_relative || word.contains("/build/")) && !is_text && !read.contains(word);
+                let has_more = MORE.iter().any(|option| word.starts_with(option)) || word.ends_with("=native");
+                if (is_path && number > 0) || has_more || word.contains("cmake_pch") {
                     return Err(format!("its command has {word}"));
                 }
             }
@@ -196,7 +239,7 @@ impl<'s> Sight<'s> {
         let below = path.strip_prefix(place.as_str()).unwrap_or(path);
         let file = openat2(&root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT).ok()?;
         let mut bytes = Vec::new();
-        File::from(file).read_to_end(&mut bytes).ok()?;
+        File::from(file).take(LARGEST).read_to_end(&mut bytes).ok()?;
         Some(bytes)
     }
 }
@@ -246,7 +289,8 @@ mod tests {
             ("source/src/clock.cpp", "__TIME__"),
             ("source/src/asks.h", "__has_include(<there.h>) __has_include(<missing.h>)"),
             ("source/include/there.h", ""),
-            ("source/src/gpu.cu", "#ifdef __HIP_DEVICE_COMPILE__\n#include \"../common/device.cuh\"\n#endif\n"),
+            ("source/src/link.h", "__has_include(\"link\")"),
+            ("source/src/gpu.cpp", "#ifdef __HIP_DEVICE_COMPILE__\n#include \"../common/device.cuh\"\n#endif\n"),
             ("source/common/device.cuh", "#include <deeper.cuh>\n"),
             ("source/include/deeper.cuh", ""),
             ("source/include/common.cuh", ""),
@@ -268,6 +312,7 @@ mod tests {
         let sight = Sight::new(
             Part { listing: &source, directory: &source_at },
             Part { listing: &generated, directory: &generated_at },
+            "/build/out:\nunread.h\n",
             &at("root"),
             Some(("/opt/rocm", &at("rocm"))),
         );
@@ -296,11 +341,13 @@ mod tests {
         assert!(!seen.uses_time);
         let clock = "/build/source/src/clock.cpp";
         assert!(look(&format!("c++ -o x.o -c {clock}"), &[clock]).unwrap().uses_time);
+        let defined = "c++ -DAT=__TIME__ -o x.o -c /build/source/src/x.cpp";
+        assert!(look(defined, &["/build/source/src/x.cpp"]).unwrap().uses_time);
     }
 
     #[test]
     fn a_call_for_a_gpu_sees_what_its_other_side_includes() {
-        let source = "/build/source/src/gpu.cu";
+        let source = "/build/source/src/gpu.cpp";
         let files = |words: &str| look(words, &[source]).unwrap().files.into_keys().collect::<Vec<_>>();
         let both = ["/build/source/common/device.cuh", "/build/source/include/deeper.cuh", source];
         assert_eq!(files(&format!("clang++ -x hip -o x.o -c {source}")), both);
@@ -319,6 +366,11 @@ mod tests {
             (usual, "/out.h", "cannot be read here"),
             (usual, "/opt/rocm/../../outside.h", "cannot be read here"),
             (usual, "/build/source/src/asks.h", "asks whether there is a file there.h"),
+            (usual, "/build/source/src/link.h", "asks whether there is a file link"),
+            ("c++ -DHAS=__has_include(\"there.h\")", "/build/source/src/x.cpp", "a file there.h"),
+            ("c++ -march=native", "/build/source/src/x.cpp", "-march=native"),
+            ("c++ -fprofile-use=../pgo", "/build/source/src/x.cpp", "-fprofile-use"),
+            ("c++ --some=../file", "/build/source/src/x.cpp", "--some=../file"),
             ("c++ @x.rsp", "/build/source/src/x.cpp", "@x.rsp"),
             ("c++ -fprofile-use=/build/source/x", "/build/source/src/x.cpp", "-fprofile-use"),
             ("c++ -include cmake_pch.hxx", "/build/source/src/x.cpp", "cmake_pch"),

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use super::super::script::{self, DATABASE, NEEDED};
 use super::command::Call;
-use super::launcher::{LAUNCHER, OBJECTS, WORDS, environment, take};
-use super::scan::{GENERATED, LISTS, NINJA};
+use super::launcher::{LAUNCHER, OBJECTS, SUMS, WORDS, environment, take};
+use super::scan::{GENERATED, LISTS, NAMES, NINJA};
 use super::sight::{Part, Sight};
 use super::{compile, depfile, scan};
 use crate::tree::Listing;
@@ -123,13 +123,14 @@ fn calls_with_what_they_see_make_what_one_build_makes() {
 
     std::fs::remove_dir_all(first.at("/build/out")).unwrap();
     first.write(NINJA, &scan::ninja_file(&calls));
-    first.run(&scan::script(&configure(), Some(2), 1), []);
+    first.run(&scan::script(&calls, &configure(), Some(2), 1), []);
     let (source_at, generated_at) = (first.at("/build/source"), first.at("/build/record").join(GENERATED));
     let generated = scan_tree(&generated_at).unwrap();
     assert_eq!(generated.entries().len(), 1, "{:?}", generated.entries());
     let sight = Sight::new(
         Part { listing: &source, directory: &source_at },
         Part { listing: &generated, directory: &generated_at },
+        &String::from_utf8(record(NAMES)).unwrap(),
         Path::new("/"),
         None,
     );
@@ -154,7 +155,7 @@ fn calls_with_what_they_see_make_what_one_build_makes() {
         }
         assert!(seen.files.len() < 3, "{:?}", seen.files);
         alone.run(&compile::script(call), []);
-        objects.insert(call, std::fs::read(alone.at("/build/record/object")).unwrap());
+        objects.insert(call, (std::fs::read(alone.at("/build/record/object")).unwrap(), seen.sums()));
     }
     assert_eq!(objects.len(), 3);
 
@@ -162,7 +163,8 @@ fn calls_with_what_they_see_make_what_one_build_makes() {
         machine.write(LAUNCHER, &(take() + "echo compiled \"$@\"\nexec \"$@\"\n"));
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(machine.at(LAUNCHER), mode).unwrap();
-        for (call, object) in &objects {
+        for (call, (object, sums)) in &objects {
+            machine.write(&format!("{SUMS}/{}", call.object), sums);
             machine.write(&format!("{WORDS}/{}", call.object), &call.launched().join("\n"));
             let at = machine.at(OBJECTS).join(&call.object);
             std::fs::create_dir_all(at.parent().unwrap()).unwrap();
