@@ -1,6 +1,6 @@
 //! Commands of strixlock on a host.
 
-use std::path::Path;
+use std::fs::File;
 
 use serde_json::Value;
 
@@ -13,6 +13,9 @@ use crate::text::shell_word;
 pub const NEW_LOCK: &str = "lock/deploy.lock";
 /// Path of the lock that was accepted.
 pub const LOCK: &str = "lock/strix.lock";
+
+/// Path of the directory with snapshots that are on their way, in the project's directory on a host.
+pub const PARTS: &str = "lock/deploy.parts";
 
 /// A host.
 pub struct Host<'a> {
@@ -46,14 +49,14 @@ impl Host<'_> {
     }
 
     /// Runs a script and returns the documents that the commands in it print.
-    pub fn ask(&self, script: &str, input: Option<&Path>) -> Result<Vec<Value>> {
+    pub fn ask(&self, script: &str, input: Option<File>) -> Result<Vec<Value>> {
         let settings = self.settings;
         let answer = settings.ssh.run(self.name, script, input)?;
         documents(&answer, (&settings.ssh, self.name), &settings.program)
     }
 
     /// Runs one command, and returns its document.
-    pub fn ask_one(&self, script: &str, input: Option<&Path>) -> Result<Value> {
+    pub fn ask_one(&self, script: &str, input: Option<File>) -> Result<Value> {
         self.ask(script, input)?.pop().ok_or_else(|| self.odd("a step printed nothing"))
     }
 

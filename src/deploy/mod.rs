@@ -3,7 +3,8 @@
 //! Each step on a host is a command of strixlock that a person could type there; nothing runs there in between. The lock
 //! goes to `lock/deploy.lock`, outputs that the host lacks go as a [snapshot](crate::export::snapshot) that leaves out
 //! what its store has, `realize --no-switch` makes a generation, and `validate` judges it. Only then the lock becomes
-//! `lock/strix.lock` and the generation current. What fails leaves both as they were.
+//! `lock/strix.lock` and the generation current. What fails leaves both as they were. A snapshot whose transfer broke off
+//! is completed by the next deployment (see `transfer`).
 //!
 //! Hosts are served side by side, and the failure of one touches no other.
 
@@ -13,6 +14,7 @@ mod outcome;
 mod shipment;
 mod ssh;
 mod steps;
+mod transfer;
 
 use std::path::Path;
 use std::sync::Mutex;

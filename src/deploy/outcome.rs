@@ -29,6 +29,8 @@ pub struct Outcome {
     pub contents: u64,
     /// Bytes that were sent, without the lock.
     pub sent: u64,
+    /// Bytes that were not sent, since they arrived in an earlier transfer that broke off.
+    pub resumed: u64,
     /// True if the host lacked contents that were left out, and got a second snapshot with everything.
     pub whole: bool,
     /// Outputs that the host has to make or fetch itself.
@@ -106,6 +108,7 @@ impl Outcome {
             "beside": self.beside,
             "contents": self.contents,
             "sent": self.sent,
+            "resumed": self.resumed,
             "whole": self.whole,
             "before": self.before,
             "generation": self.generation,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use crate::digest::TreeDigest;
+use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::Result;
-use crate::export::snapshot::{self, Base, Part, ZstdOptions};
+use crate::export::snapshot::{self, Base, Part, Saved, ZstdOptions};
 use crate::progress::Progress;
 use crate::threads::{cores, lock};
 
@@ -20,6 +20,8 @@ pub struct Shipment {
     pub file: PathBuf,
     /// Its size in bytes.
     pub size: u64,
+    /// Its digest.
+    pub digest: Sha256Digest,
 }
 
 /// Trees of a snapshot, and those beside it.
@@ -52,7 +54,7 @@ impl<'a> Shipments<'a> {
         }
         let file = self.directory.join(format!("{number}.tar.zst"));
         let compression = ZstdOptions { level: LEVEL, long: true, threads: cores().min(256) as u32 };
-        let size = snapshot::save(parts, Some(beside), &file, compression, progress)?.size;
-        Ok(slot.insert(Shipment { file, size }).clone())
+        let Saved { size, digest } = snapshot::save(parts, Some(beside), &file, compression, progress)?;
+        Ok(slot.insert(Shipment { file, size, digest }).clone())
     }
 }

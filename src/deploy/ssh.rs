@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::error::{About, Error, Kind, Result};
@@ -33,14 +32,14 @@ pub struct Answer {
 }
 
 impl Ssh {
-    /// Runs a script of the Bourne shell on `host`, with a file or nothing as its input.
-    pub fn run(&self, host: &str, script: &str, input: Option<&Path>) -> Result<Answer> {
+    /// Runs a script of the Bourne shell on `host`. Its input is a file, from its position on, or nothing.
+    pub fn run(&self, host: &str, script: &str, input: Option<File>) -> Result<Answer> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("exec {} \"$@\"", self.0)).arg("sh");
         command.args(OPTIONS.iter().flat_map(|option| ["-o", option]));
         // Whatever the login shell is, it passes one quoted word on.
         command.arg(host).arg(format!("exec sh -c {}", shell_quoted(script)));
-        command.stdin(input.map_or_else(|| Ok(Stdio::null()), |path| File::open(path).map(Stdio::from))?);
+        command.stdin(input.map_or_else(Stdio::null, Stdio::from));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = running(&mut command).spawn().about(host)?;
         let (out, err) = (child.stdout.take(), child.stderr.take());

@@ -1,8 +1,9 @@
 //! Steps of a deployment to one host.
 
+use fs_err::File;
 use serde_json::Value;
 
-use super::host::{Host, LOCK, NEW_LOCK};
+use super::host::{Host, LOCK, NEW_LOCK, PARTS};
 use super::{Deployment, Outcome, Verdict};
 use crate::digest::TreeDigest;
 use crate::error::{Error, Kind, Result};
@@ -85,7 +86,7 @@ impl Deployment<'_> {
         if self.settings.dry_run {
             script = format!("{script} && rm -f -- {new}");
         }
-        let answers = host.ask(&script, Some(self.text))?;
+        let answers = host.ask(&script, Some(File::open(self.text)?.into_parts().0))?;
         let [plan, own, all] = answers.as_slice() else { return Err(host.odd("unexpected number of answers")) };
         let steps = plan["steps"].as_array().ok_or_else(|| host.odd("the plan has no steps"))?;
         let lacks = |step: &&Value| {
@@ -148,16 +149,6 @@ impl Deployment<'_> {
         }
     }
 
-    fn ship(&self, host: &Host, parts: Vec<Part>, beside: &[Base], outcome: &mut Outcome) -> Result<()> {
-        let shipment = self.shipments.get(parts, beside, self.progress)?;
-        let names = outcome.outputs.join(", ");
-        self.progress.note(&format!("{}: sending {}: {names}", host.name, text::bytes(shipment.size)));
-        outcome.sent += shipment.size;
-        // sshd may pass a socket, which cannot be opened by a name.
-        let script = format!("cat | {}", host.command(NEW_LOCK, &["snapshot", "restore", "/dev/stdin"]));
-        host.ask_one(&script, Some(&shipment.file)).map(drop)
-    }
-
     /// Returns an output as it is here, if it is realized.
     fn part(&self, name: &str) -> Result<Option<Part>> {
         let locked = self.lock.output(name)?;
@@ -212,9 +203,11 @@ impl Deployment<'_> {
         // Another deployment may have replaced the lock meanwhile. The profile was the new lock's, if the host had none.
         let replaced = "{\"error\": {\"message\": \"another deployment replaced the lock on the host\"}}";
         let script = format!(
-            "[ \"$(sha256sum < {new})\" = '{}  -' ] || {{ echo '{replaced}'; exit {}; }}; mv -f -- {new} {lock} && {} && {}",
+            "[ \"$(sha256sum < {new})\" = '{}  -' ] || {{ echo '{replaced}'; exit {}; }}; mv -f -- {new} {lock} && rm -rf -- {} \
+             && {} && {}",
             self.digest.hex(),
             Kind::Busy as u8,
+            host.path(PARTS),
             host.command(LOCK, &["generations", "--adopt", profile]),
             host.command(LOCK, &["realize", "--offline"]),
         );

@@ -154,6 +154,62 @@ fn a_base_that_was_damaged_on_the_host_makes_everything_go_there() {
 }
 
 #[test]
+fn a_transfer_that_breaks_off_goes_on_in_the_next_run() {
+    let project = Project::new();
+    project.realize_rocm(FIRST);
+    let hosts = Hosts::start(&project, &["one", "two"]);
+    let to = |host, code| {
+        let ran = hosts.deploy_to(&project, &[host], &["--validate", "none", "--json"]);
+        let ran = ran.code(code);
+        (result(&ran.json(), host).clone(), ran.stderr)
+    };
+    let number = |found: &Value, name: &str| found[name].as_u64().unwrap();
+    let size = number(&to("two", 0).0, "sent");
+    let relay = hosts.relay("one");
+    relay.break_after(size / 2);
+    let (broken, _) = to("one", 8);
+    assert_eq!(broken["error"]["message"], "the connection broke while outputs were sent", "{broken:#}");
+    assert!(broken["error"]["hint"].as_str().unwrap().contains("the same command again"), "{broken:#}");
+    let (_, first) = hosts.only_part("one");
+    assert!(first > size / 4 && first < size / 2, "{first} of {size}");
+
+    // A second break loses nothing either.
+    relay.break_after(size / 3);
+    let (broken, _) = to("one", 8);
+    assert_eq!(number(&broken, "resumed"), first, "{broken:#}");
+    let (_, second) = hosts.only_part("one");
+    assert!(second > first && second < size, "{second} of {size}");
+
+    relay.break_after(u64::MAX);
+    relay.passed();
+    let (whole, said) = to("one", 0);
+    assert_eq!((number(&whole, "resumed"), number(&whole, "sent")), (second, size - second), "{whole:#}");
+    // The lock, scripts and ssh itself need some, too.
+    let passed = relay.passed();
+    assert!(passed < size - second + (64 << 10), "{passed} bytes for {} of {size}", size - second);
+    assert!(said.contains("one: sending the last "), "{said}");
+    assert_eq!((&whole["result"], &whole["whole"]), (&"switched".into(), &false.into()), "{whole:#}");
+    assert!(!hosts.parts("one").exists());
+    hosts.on(&project, "one", &["verify"]).code(0);
+
+    // A beginning that is damaged, as by a loss of power, is sent again. What is left of other snapshots goes.
+    project.realize_rocm(SECOND);
+    let size = number(&to("two", 0).0, "sent");
+    std::fs::create_dir(hosts.parts("one")).unwrap();
+    std::fs::write(hosts.parts("one").join("other"), "snapshot").unwrap();
+    relay.break_after(size / 2);
+    to("one", 8);
+    let (part, arrived) = hosts.only_part("one");
+    std::fs::write(&part, vec![0; usize::try_from(arrived).unwrap()]).unwrap();
+    relay.break_after(u64::MAX);
+    let (whole, said) = to("one", 0);
+    assert_eq!((number(&whole, "sent"), number(&whole, "resumed")), (2 * size - arrived, 0), "{whole:#}");
+    assert!(said.contains("what arrived differs from what was sent: sending everything"), "{said}");
+    assert_eq!(whole["result"], "switched", "{whole:#}");
+    hosts.on(&project, "one", &["verify"]).code(0);
+}
+
+#[test]
 fn what_cannot_work_is_refused_before_a_host_is_asked() {
     let project = Project::new();
     let sources = rocm_input(&project.index(), FIRST);

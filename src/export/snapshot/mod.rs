@@ -26,7 +26,7 @@ use crate::digest::{DerivationId, TreeDigest};
 
 pub use delta::{Base, left_in, useful};
 pub use restore::{Restored, restore};
-pub use save::{Part, ZstdOptions, save};
+pub use save::{Part, Saved, ZstdOptions, save};
 
 /// Newest format of snapshots that this program restores.
 pub const NEWEST: u64 = 2;
