@@ -103,7 +103,10 @@ fn the_units_of_a_cluster_are_what_systemd_takes_and_refuse_unequal_locks() {
     // What stands before the start, with a program in place of ssh that goes to a directory here.
     let check = texts[1].lines().find_map(|line| line.strip_prefix("ExecStartPre=/bin/sh -c '")).unwrap();
     let check = check.trim_end_matches('\'').replace("$$", "$").replace("%h", home.to_str().unwrap());
-    project.program("bin/ssh", &format!("#!/bin/sh\ncd {}/there && exec sh -c \"$4\"\n", home.display()));
+    project.program(
+        "bin/ssh",
+        &format!("#!/bin/sh\nshift $(($# - 1))\ncd {}/there && exec sh -c \"$1\"\n", home.display()),
+    );
     let place = home.join("there/strixlock/strix/lock");
     std::fs::create_dir_all(&place).unwrap();
     symlink(home.join(".local"), home.join("there/.local")).unwrap();
@@ -115,7 +118,8 @@ fn the_units_of_a_cluster_are_what_systemd_takes_and_refuse_unequal_locks() {
     std::fs::write(place.join("strix.lock"), project.lock()).unwrap();
     run().code(0);
     std::fs::remove_file(place.join("strix.lock")).unwrap();
-    run().code(1);
+    let ran = run().code(1);
+    assert!(ran.stderr.contains("the lock of box2 cannot be read"), "{}", ran.all());
     let equal = project.lock();
     project.realize_rocm(SECOND);
     std::fs::write(place.join("strix.lock"), equal).unwrap();
