@@ -31,6 +31,8 @@ pub struct Verified {
     pub others: Vec<String>,
     /// Number of files that no lock needs.
     pub unneeded: u64,
+    /// The locks of an archive in a registry that need damaged files. The registry replaces none before they are dropped.
+    pub drop: BTreeSet<Sha256Digest>,
 }
 
 /// A file that is not as it should be.

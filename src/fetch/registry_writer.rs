@@ -89,24 +89,32 @@ impl Fetcher {
 
     /// Removes a manifest of the repository at `base`, with its tags. Does nothing if it is not there.
     pub fn delete_manifest(&self, base: &Url, digest: Sha256Digest) -> Result<()> {
-        let url = join(base, &format!("manifests/{digest}"))?;
-        self.settings().check(&url)?;
+        self.delete(&join(base, &format!("manifests/{digest}"))?)
+    }
+
+    /// Removes a blob from the repository at `base`. Does nothing if it is not there. The registry may keep its bytes.
+    pub fn delete_blob(&self, base: &Url, digest: Sha256Digest) -> Result<()> {
+        self.delete(&join(base, &format!("blobs/{digest}"))?)
+    }
+
+    fn delete(&self, url: &Url) -> Result<()> {
+        self.settings().check(url)?;
         self.runtime.block_on(async {
-            let _permit = self.document_permit(&url).await;
-            let answer = self.send(&url, self.request(Method::DELETE, &url)).await.map_err(|error| match error {
+            let _permit = self.document_permit(url).await;
+            let answer = self.send(url, self.request(Method::DELETE, url)).await.map_err(|error| match error {
                 SendError::Login(error) => error,
-                SendError::Transport(error) => transport_error(&url, &error),
+                SendError::Transport(error) => transport_error(url, &error),
             })?;
             match answer.status() {
                 status if status.is_success() => Ok(()),
                 StatusCode::NOT_FOUND | StatusCode::GONE => Ok(()),
                 StatusCode::METHOD_NOT_ALLOWED | StatusCode::BAD_REQUEST => {
                     Err(Error::failure("the registry does not allow that anything is removed")
-                        .fact("url", show_url(&url))
+                        .fact("url", show_url(url))
                         .fact("answer", answer.status())
                         .hint("its operator can allow it; for docker-registry: `storage: delete: enabled: true`"))
                 }
-                status => Err(self.refused(&url, status, answer.headers())),
+                status => Err(self.refused(url, status, answer.headers())),
             }
         })
     }

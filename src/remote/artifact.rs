@@ -19,7 +19,7 @@ const LISTING: &str = "application/vnd.strixlock.listing.v1+zstd";
 /// The media type of a tree's index.
 const INDEX: &str = "application/vnd.strixlock.index.v1+zstd";
 /// The media type of a pack.
-const PACK: &str = "application/vnd.strixlock.pack.v1";
+pub const PACK: &str = "application/vnd.strixlock.pack.v1";
 /// The media type of a config that says nothing.
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 /// That config.

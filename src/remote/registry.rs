@@ -108,4 +108,8 @@ impl Repository for Registry<'_> {
     fn delete_manifest(&self, digest: Sha256Digest) -> Result<()> {
         self.fetcher.delete_manifest(&self.base, digest)
     }
+
+    fn delete_blob(&self, digest: Sha256Digest) -> Result<()> {
+        self.fetcher.delete_blob(&self.base, digest)
+    }
 }

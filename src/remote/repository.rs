@@ -74,6 +74,10 @@ pub trait Repository: Sync {
     /// Removes a manifest with all tags that lead to it, if it is there.
     fn delete_manifest(&self, digest: Sha256Digest) -> Result<()>;
 
+    /// Removes a blob that no manifest needs any more, if it is there. A registry may keep its bytes until it collects its
+    /// garbage.
+    fn delete_blob(&self, digest: Sha256Digest) -> Result<()>;
+
     /// Frees the space of blobs that no manifest needs. Does nothing where the storage does this by itself, as
     /// registries do.
     fn free_space(&self) -> Result<()> {

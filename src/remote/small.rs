@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::Listing;
 
 /// Greatest compressed size of a listing or index, in bytes: twenty times that of a nightly.
-const LARGEST: u64 = 64 << 20;
+pub const LARGEST: u64 = 64 << 20;
 /// Greatest size of a listing or index.
 const LARGEST_PLAIN: u64 = 512 << 20;
 /// Level of listings and indexes, which are mostly digests.

@@ -37,6 +37,8 @@ pub struct RemoteFault {
     pub fault: String,
     /// Its users: outputs, and a file if one is known to be damaged.
     pub about: String,
+    /// The tags of the manifests that need it.
+    pub tags: BTreeSet<String>,
 }
 
 /// The result of a verification.
@@ -59,6 +61,8 @@ struct Wanted {
     pieces: BTreeMap<(u64, Sha256Digest), (Piece, String)>,
     /// The outputs that need it.
     outputs: BTreeSet<String>,
+    /// The tags of their manifests.
+    tags: BTreeSet<String>,
 }
 
 /// Reads everything. `directory` is for temporary files.
@@ -69,13 +73,16 @@ pub fn verify(remote: &dyn Repository, directory: &Path, progress: &dyn Progress
     for record in records(remote)? {
         match record.read(remote) {
             Ok(read) => manifests.extend(read.outputs.values().map(|output| tags::of_tree(output.tree))),
-            Err(error) => keep(&mut verified.faults, &record.tag, error, "the record of a push")?,
+            Err(error) => {
+                let tags = BTreeSet::from([record.tag.clone()]);
+                keep(&mut verified.faults, &record.tag, error, "the record of a push", &tags)?;
+            }
         }
     }
     manifests.extend(remote.tags()?.into_iter().filter(|tag| tags::tree(tag).is_some()));
     for tag in manifests {
         if let Err(error) = tree(remote, &tag, &mut packs) {
-            keep(&mut verified.faults, &tag, error, "a tree")?;
+            keep(&mut verified.faults, &tag, error, "a tree", &BTreeSet::from([tag.clone()]))?;
         }
         verified.trees += 1;
     }
@@ -90,7 +97,7 @@ pub fn verify(remote: &dyn Repository, directory: &Path, progress: &dyn Progress
         while let Some((pack, wanted)) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let told = |count: u64| task.set_position(done.fetch_add(count, Ordering::Relaxed) + count);
             if let Err(error) = verify_pack(remote, *pack, wanted, directory, &told, &mut faults) {
-                keep(&mut faults, &pack.digest.to_string(), error, &words(wanted))?;
+                keep(&mut faults, &pack.digest.to_string(), error, &words(wanted), &wanted.tags)?;
             }
         }
         Ok(faults)
@@ -110,7 +117,9 @@ fn tree(remote: &dyn Repository, tag: &str, packs: &mut BTreeMap<(Sha256Digest, 
     let contents = contents(&listing);
     let index = small::read_index(remote, &manifest, &contents)?;
     for pack in &manifest.packs {
-        packs.entry((pack.digest, pack.size)).or_default().outputs.insert(manifest.about.name.clone());
+        let wanted = packs.entry((pack.digest, pack.size)).or_default();
+        wanted.outputs.insert(manifest.about.name.clone());
+        wanted.tags.insert(tag.to_owned());
     }
     for (content, pieces) in contents.iter().zip(index) {
         for piece in pieces {
@@ -143,7 +152,8 @@ fn verify_pack(
     }
     let (found, _, _) = writer.finish();
     let mut fault = |fault: &str, about: String| {
-        faults.push(RemoteFault { what: pack.digest.to_string(), fault: fault.to_owned(), about });
+        let (what, tags) = (pack.digest.to_string(), wanted.tags.clone());
+        faults.push(RemoteFault { what, fault: fault.to_owned(), about, tags });
     };
     if found != pack.digest {
         fault("the bytes of the pack are damaged", words(wanted));
@@ -164,10 +174,11 @@ fn words(wanted: &Wanted) -> String {
 }
 
 /// Keeps an error as a fault, unless it says that the remote cannot be asked.
-fn keep(faults: &mut Vec<RemoteFault>, what: &str, error: Error, about: &str) -> Result<()> {
+fn keep(faults: &mut Vec<RemoteFault>, what: &str, error: Error, about: &str, tags: &BTreeSet<String>) -> Result<()> {
     if !matches!(error.kind(), Kind::Mismatch | Kind::NotFound | Kind::Invalid) {
         return Err(error);
     }
-    faults.push(RemoteFault { what: what.to_owned(), fault: error.message().to_owned(), about: about.to_owned() });
+    let (what, fault, about) = (what.to_owned(), error.message().to_owned(), about.to_owned());
+    faults.push(RemoteFault { what, fault, about, tags: tags.clone() });
     Ok(())
 }

@@ -169,6 +169,37 @@ fn wrong_bytes_in_a_registry_are_named_and_none_reach_the_store() {
 }
 
 #[test]
+fn a_damaged_file_is_sent_again_as_verify_says() {
+    let (project, registry, to) = archived(FIRST);
+    let hex = pinned_tarball(&project).hex();
+    let blob = registry.blobs().into_iter().find(|path| path.display().to_string().contains(&hex)).unwrap();
+    let mut bad = std::fs::read(&blob).unwrap();
+    let middle = bad.len() / 2;
+    bad[middle] ^= 1;
+    std::fs::write(&blob, &bad).unwrap();
+    // The registry says that it has it.
+    project.run(&["archive", "--to", &to]).code(0);
+    let lock = Sha256Digest::of(project.lock().as_bytes());
+    let told = project.run(&["archive", "verify", &to]).code(7).stdout;
+    let drop = format!("1. `strixlock archive prune {to} --drop {}` drops", &lock.hex()[..12]);
+    assert!(told.contains(&drop), "{told}");
+    assert!(
+        told.contains("\n2. let the registry collect its garbage: for docker-registry, `registry garbage-collect ")
+    );
+    assert!(told.contains(&format!("\n3. `strixlock archive --to {to}` sends it again, with each of these locks")));
+    let verified = project.run(&["archive", "verify", &to, "--json"]).code(7).json();
+    assert_eq!(verified["verified"]["drop"], json!([lock]));
+
+    project.run(&["archive", "prune", &to, "--drop", &lock.hex()[..12]]).code(0);
+    let mut collect = Command::new("docker-registry");
+    let configuration = project.directory.path().join("registry.yml");
+    assert!(collect.arg("garbage-collect").arg(configuration).output().unwrap().status.success());
+    project.run(&["archive", "--to", &to]).code(0);
+    project.run(&["archive", "verify", &to]).code(0);
+    project.run_in_store("mended", &["realize", "--from", &to, "--offline"]).code(0);
+}
+
+#[test]
 fn a_tag_that_leads_to_another_lock_or_to_an_image_is_named_and_mended() {
     let (project, registry, to) = archived(FIRST);
     let tag = |lock: &str| format!("lock-{}", &Sha256Digest::of(lock.as_bytes()).hex()[..12]);

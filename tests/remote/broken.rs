@@ -44,6 +44,49 @@ fn a_damaged_pack_is_named() {
     elsewhere(&project, &["verify"]).code(0);
 }
 
+/// Damages a file without changing its size.
+fn damage(file: &std::path::Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn what_is_damaged_is_sent_again_as_verify_says() {
+    let (project, registry) = pushed();
+    let first = project.lock();
+    project.realize_rocm(SECOND);
+    project.run(&["push", "rocm"]).code(0);
+    let whole = registry.blobs();
+    let listing = whole.iter().filter(|blob| std::fs::read(blob).unwrap().starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
+    let small = listing.min_by_key(|blob| blob.metadata().unwrap().len()).unwrap();
+    for (blob, trees) in [(registry.pack(), 2), (small.clone(), 1)] {
+        damage(&blob);
+        let told = project.run(&["remote", "verify"]).code(7).stdout;
+        assert!(told.contains("`strixlock remote verify team --remove-damaged` removes what needs it"), "{told}");
+        // The registry says that it has it.
+        project.run(&["push", "rocm"]).code(0);
+        project.run(&["remote", "verify"]).code(7);
+        let told = project.run(&["remote", "verify", "team", "--remove-damaged"]).code(7).stdout;
+        assert_eq!(told.matches("\nremoved tree-").count(), trees, "{told}");
+        assert!(
+            told.contains("\nlet the registry collect its garbage: for docker-registry, `registry garbage-collect ")
+        );
+        assert!(told.contains("\n`strixlock push --to team` sends outputs again"), "{told}");
+        let configuration = project.directory.path().join("registry.yml");
+        let mut collect = std::process::Command::new("docker-registry");
+        assert!(collect.arg("garbage-collect").arg(configuration).output().unwrap().status.success());
+        for lock in [&first, &project.lock()] {
+            project.write("lock/other.lock", lock);
+            project.run(&["--lock", "lock/other.lock", "push", "rocm", "--to", "team"]).code(0);
+        }
+        project.run(&["remote", "verify"]).code(0);
+    }
+    elsewhere(&project, &["pull", "rocm"]).code(0);
+    elsewhere(&project, &["verify"]).code(0);
+}
+
 #[test]
 fn a_truncated_pack_is_named() {
     let (project, registry) = pushed();

@@ -157,6 +157,34 @@ fn what_was_changed_behind_our_back_is_named_and_not_taken() {
     }
 }
 
+#[test]
+fn what_is_damaged_in_a_directory_is_sent_again_as_verify_says() {
+    let (project, directory) = with_directory(FIRST);
+    project.run(&["push", "rocm"]).code(0);
+    let mut manifests = 0;
+    for blob in blobs(&directory) {
+        let bytes = std::fs::read(&blob).unwrap();
+        std::fs::write(&blob, flipped(&bytes)).unwrap();
+        let ran = project.run(&["remote", "verify", "team", "--remove-damaged"]);
+        match ran.code {
+            // A lock and an empty configuration are for people and for other tools.
+            0 => std::fs::write(&blob, &bytes).unwrap(),
+            7 => assert!(ran.stdout.contains("\nremoved ") && !ran.stdout.contains("garbage"), "{}", ran.all()),
+            _ => {
+                manifests += 1;
+                let file = format!("blobs/sha256/{}", blob.file_name().unwrap().display());
+                assert!(ran.stderr.contains(&format!("hint: remove the file `{file}` of the remote")), "{}", ran.all());
+                std::fs::remove_file(directory.join(file)).unwrap();
+            }
+        }
+        project.run(&["push", "rocm"]).code(0);
+        project.run(&["remote", "verify"]).code(0);
+        blobs(&directory);
+    }
+    assert_eq!(manifests, 2, "the tree's, and that of the push");
+    elsewhere(&project, &["pull", "rocm"]).code(0);
+}
+
 fn flipped(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let middle = bytes.len() / 2;

@@ -1,6 +1,6 @@
 //! Reads every byte of an archive in a registry, and compares it with the digests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -14,6 +14,8 @@ use crate::threads::on_threads;
 
 /// Number of bytes that are asked for at a time.
 const PART: u64 = 8 << 20;
+/// The word for a file with other bytes.
+const DAMAGED: &str = "damaged";
 
 impl RegistryArchive<'_> {
     /// Verifies the archive.
@@ -22,51 +24,61 @@ impl RegistryArchive<'_> {
         let mut faults: Vec<ArchiveFault> = Vec::new();
         let odd = |(tag, error): &(String, Error)| ArchiveFault::at(tag.clone(), "damaged", error.message());
         faults.extend(self.odd.iter().map(odd));
-        // The files, each with the name of an input that needs it.
-        let mut files: BTreeMap<Sha256Digest, (u64, String)> = BTreeMap::new();
+        let mut unreadable = BTreeSet::new();
+        let mut files: BTreeMap<Sha256Digest, Wanted> = BTreeMap::new();
         for one in &locks {
             let lock = match &one.lock {
                 Ok(lock) => lock,
                 Err(error) => {
                     faults.push(ArchiveFault::new(&Piece::Lock(one.digest), fault(error), error.message()));
+                    unreadable.insert(one.digest);
                     continue;
                 }
             };
             for (name, input) in &lock.inputs {
                 for kept in input.kept() {
                     match self.file(&kept) {
-                        Some(file) => drop(files.entry(file.digest).or_insert((file.size, name.clone()))),
+                        Some(file) => {
+                            let new = || Wanted { file, input: name.clone(), locks: BTreeSet::new() };
+                            files.entry(file.digest).or_insert_with(new).locks.insert(one.digest);
+                        }
                         None => faults.push(ArchiveFault::new(&wanted(&kept), "missing", name)),
                     }
                 }
             }
         }
-        let files: Vec<(Promise, String)> =
-            files.into_iter().map(|(digest, (size, name))| (Promise { size, digest }, name)).collect();
-        let bytes = files.iter().map(|(file, _)| file.size).sum();
-        faults.extend(self.read_all(&files, bytes, progress)?);
+        let files: Vec<Wanted> = files.into_values().collect();
+        let bytes = files.iter().map(|wanted| wanted.file.size).sum();
+        let found = self.read_all(&files, bytes, progress)?;
+        let damaged = found.iter().filter(|(_, fault)| fault.fault == DAMAGED).flat_map(|(wanted, _)| &wanted.locks);
+        let drop = damaged.copied().chain(unreadable).collect();
+        faults.extend(found.into_iter().map(|(_, fault)| fault));
         faults.sort();
         faults.dedup_by(|one, other| one.path == other.path);
         let (locks, files) = (self.artifacts.len() as u64, files.len() as u64);
-        Ok(Verified { locks, files, bytes, faults, ..Verified::default() })
+        Ok(Verified { locks, files, bytes, faults, drop, ..Verified::default() })
     }
 
     /// Reads these files, and returns those that are damaged or missing.
-    fn read_all(&self, files: &[(Promise, String)], bytes: u64, progress: &dyn Progress) -> Result<Vec<ArchiveFault>> {
+    fn read_all<'w>(
+        &self,
+        files: &'w [Wanted],
+        bytes: u64,
+        progress: &dyn Progress,
+    ) -> Result<Vec<(&'w Wanted, ArchiveFault)>> {
         let task = progress.begin(Doing::Verify, &self.address(), Some(bytes), Unit::Bytes);
         let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
         let found = on_threads(WORKERS.min(files.len()), "a thread that verifies files", |_| {
             let mut faults = Vec::new();
-            while let Some((file, name)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            while let Some(wanted) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let told = |count: u64| task.set_position(done.fetch_add(count, Ordering::Relaxed) + count);
-                let (piece, wrong) = (Piece::Blob(file.digest), "damaged");
-                match judged(self.hash(*file, &told))? {
-                    Ok(found) if found == file.digest => {}
-                    Ok(found) => faults.push(ArchiveFault::new(&piece, wrong, format!("{name}: found {found}"))),
-                    Err(error) => {
-                        faults.push(ArchiveFault::new(&piece, fault(&error), format!("{name}: {}", error.message())));
-                    }
-                }
+                let (word, about) = match judged(self.hash(wanted.file, &told))? {
+                    Ok(found) if found == wanted.file.digest => continue,
+                    Ok(found) => (DAMAGED, format!("found {found}")),
+                    Err(error) => (fault(&error), error.message().to_owned()),
+                };
+                let piece = Piece::Blob(wanted.file.digest);
+                faults.push((wanted, ArchiveFault::new(&piece, word, format!("{}: {about}", wanted.input))));
             }
             Ok(faults)
         })?;
@@ -88,7 +100,16 @@ impl RegistryArchive<'_> {
     }
 }
 
+/// A file that locks need.
+struct Wanted {
+    file: Promise,
+    /// The name of an input that needs it.
+    input: String,
+    /// The locks that need it.
+    locks: BTreeSet<Sha256Digest>,
+}
+
 /// Returns the word for an error.
 fn fault(error: &Error) -> &'static str {
-    if error.kind() == Kind::NotFound { "missing" } else { "damaged" }
+    if error.kind() == Kind::NotFound { "missing" } else { DAMAGED }
 }

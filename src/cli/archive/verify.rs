@@ -4,6 +4,7 @@ use super::open;
 use crate::archive::{ArchiveName, verify};
 use crate::cli::Session;
 use crate::cli::paths::archive;
+use crate::cli::remote::COLLECT;
 use crate::cli::table::{Column, Table};
 use crate::error::{Kind, Result};
 use crate::fetch::Access;
@@ -12,7 +13,8 @@ use crate::text;
 /// Read every byte of an archive and compare it with its digests
 ///
 /// Also looks for everything that its locks need. Exit code 7 if something is damaged or missing. `sha256sum -c
-/// SHA256SUMS` checks all but the chunks of cold trees.
+/// SHA256SUMS` checks all but the chunks of cold trees. Of an archive in a registry, names the locks to drop before
+/// what is damaged can be sent again.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// Archive: a directory, a .tar file of one, or a repository of a registry (oci://HOST/REPOSITORY) [default:
@@ -51,6 +53,15 @@ pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
         match verified.faults.len() {
             0 => ui.line(format!("ok: {read}")),
             count => ui.line(format!("{} found in {read}", text::counted(count, "fault"))),
+        }
+        if let (Some(name), false) = (&args.archive, verified.drop.is_empty()) {
+            let drop: Vec<String> = verified.drop.iter().map(|lock| format!(" --drop {}", &lock.hex()[..12])).collect();
+            ui.line(format!(
+                "1. `strixlock archive prune {name}{}` drops the locks that need what is damaged",
+                drop.concat()
+            ));
+            ui.line(format!("2. {COLLECT}"));
+            ui.line(format!("3. `strixlock archive --to {name}` sends it again, with each of these locks"));
         }
         if verified.unneeded > 0 {
             let count = text::counted(verified.unneeded as usize, "file");

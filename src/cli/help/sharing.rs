@@ -71,6 +71,7 @@ pub(super) const SHARING: Group = Group {
             &[
                 ("Every byte of the first remote", "strixlock remote verify"),
                 ("For a script", "strixlock remote verify team --json | jq '.verified.faults'"),
+                ("Have damaged trees sent again", "strixlock remote verify team --remove-damaged"),
             ],
         ),
         page(

@@ -15,6 +15,10 @@ use crate::remote::Repository;
 
 pub(super) use trusted::judge;
 
+/// The step that only the operator of a registry can take: it keeps bytes that it has under a digest, whatever they are.
+pub(super) const COLLECT: &str =
+    "let the registry collect its garbage: for docker-registry, `registry garbage-collect CONFIG`, then restart it";
+
 /// Share realized outputs between machines, on a registry
 #[derive(Debug, clap::Subcommand)]
 pub enum RemoteCommand {

@@ -151,7 +151,8 @@ impl<F: Files> Repository for Layout<F> {
             return Err(Error::new(Kind::Mismatch, "a manifest of the remote has other bytes than its name says")
                 .fact("remote", self.files.address())
                 .fact("expected", digest)
-                .fact("found", found));
+                .fact("found", found)
+                .hint(format!("remove the file `{}` of the remote: the next push writes it again", path(digest))));
         }
         Ok(Some(bytes))
     }
@@ -171,6 +172,10 @@ impl<F: Files> Repository for Layout<F> {
             return Ok(());
         }
         self.change(|index| index.remove(digest))?;
+        self.files.remove(&path(digest))
+    }
+
+    fn delete_blob(&self, digest: Sha256Digest) -> Result<()> {
         self.files.remove(&path(digest))
     }
 

@@ -1,0 +1,54 @@
+//! Removes what is damaged, so that the next push sends it again: a push sends no blob that the remote says it has.
+
+use std::collections::BTreeSet;
+
+use super::artifact::{Artifact, PACK};
+use super::referrers;
+use super::repository::{Reference, Repository};
+use super::small;
+use super::verify::RemoteFault;
+use crate::digest::{Promise, Sha256Digest};
+use crate::error::{Kind, Result};
+
+/// Removes the manifests that need what has a fault, with the statements about them, and then the damaged blobs. Returns
+/// the tags that led to the manifests. A registry may keep the bytes of a blob until it collects its garbage.
+pub fn remove_damaged(remote: &dyn Repository, faults: &[RemoteFault]) -> Result<BTreeSet<String>> {
+    let (mut removed, mut blobs, mut unreadable) = (BTreeSet::new(), BTreeSet::new(), Ok(()));
+    for fault in faults {
+        blobs.extend(fault.what.parse::<Sha256Digest>().ok());
+        for tag in &fault.tags {
+            let text = match remote.manifest(Reference::Tag(tag)) {
+                Ok(Some(text)) => text,
+                Ok(None) => continue,
+                // Nobody knows what a manifest needs that is damaged itself. The error says which one it is.
+                Err(error) if error.kind() == Kind::Mismatch => {
+                    unreadable = Err(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if fault.what == *tag {
+                blobs.extend(damaged_documents(remote, &text)?);
+            }
+            referrers::remove(remote, Sha256Digest::of(&text))?;
+            removed.insert(tag.clone());
+        }
+    }
+    // Only now nothing needs them.
+    blobs.into_iter().try_for_each(|blob| remote.delete_blob(blob))?;
+    unreadable.map(|()| removed)
+}
+
+/// Returns those layers of a manifest that are damaged, besides packs.
+fn damaged_documents(remote: &dyn Repository, manifest: &[u8]) -> Result<Vec<Sha256Digest>> {
+    let mut damaged = Vec::new();
+    let Ok(artifact) = serde_json::from_slice::<Artifact>(manifest) else { return Ok(damaged) };
+    for layer in artifact.layers.iter().filter(|layer| layer.media_type != PACK) {
+        match small::read(remote, Promise { size: layer.size, digest: layer.digest }, small::LARGEST) {
+            Err(error) if error.kind() == Kind::Mismatch => damaged.push(layer.digest),
+            Err(error) if error.kind() != Kind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(damaged)
+}
