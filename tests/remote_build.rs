@@ -1,7 +1,7 @@
 //! Builds by a remote builder: what is refused before anything is built. What a service does wrong is tested in
 //! `crates/reapi`, real services and real builds in `scripts/e2e-reapi`.
 
-use crate::support::{FIRST, Project};
+use crate::support::{FIRST, Project, SECOND};
 
 fn updated() -> Project {
     let project = Project::new();
@@ -38,6 +38,34 @@ fn what_is_configured_counts_unless_the_command_line_says_otherwise() {
     // A check builds here, whatever is configured.
     project.run(&["check", "llama"]).code(0);
     project.run(&["check", "llama", "--builder", "reapi://127.0.0.1:1"]).code(3);
+}
+
+#[test]
+fn every_command_that_builds_has_the_builder_and_can_do_without() {
+    let project = updated();
+    let text = project.read("manifests/strix.toml");
+    let image = "\n[outputs.image]\ntype = \"image\"\nllama = \"llama\"\nruntime = \"runtime\"\n";
+    project.write("manifests/strix.toml", &format!("{text}{image}"));
+    project.run(&["update"]).code(0);
+    project.write("strixlock.toml", "builder = \"reapi://127.0.0.1:1\"\n");
+    let ends = ["rocm", "--good", FIRST, "--bad", SECOND, "--confirm", "--output", "llama", "interactive"];
+    let commands: [(&[&str], &[&str]); 4] = [
+        (&["bisect"], &ends),
+        (&["export", "oci"], &[]),
+        (&["provision"], &["podman", "--image", "image", "--name", "box"]),
+        (&["up"], &["--validate", "none"]),
+    ];
+    // Another program in place of podman: no image gets there.
+    project.program("bin/podman", "#!/bin/sh\nexit 1\n");
+    for (command, rest) in commands {
+        let mut run = project.command(&[command, rest].concat());
+        let ran = project.finish(run.env("PATH", project.search_path()).output().unwrap()).code(3);
+        assert!(ran.stderr.contains("remote builder"), "{}", ran.all());
+        assert!(ran.stderr.contains("`--builder local`"), "{}", ran.all());
+    }
+    for (command, rest) in [commands[0], commands[1], commands[3]] {
+        project.run(&[command, &["--builder", "local"], rest].concat()).code(0);
+    }
 }
 
 #[test]

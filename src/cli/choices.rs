@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use super::session::Builder;
 use crate::error::{Error, Kind, Result};
 use crate::export::ContainerEngine;
 use crate::lock::Lock;
@@ -29,6 +30,18 @@ impl VersionArgs {
     pub fn demand_one(&self, command: &str, inputs: &[String]) -> Result<()> {
         if self.to.is_some() { demand_one(command, inputs, "--to VERSION") } else { Ok(()) }
     }
+}
+
+/// Options of the commands that make outputs: who builds them.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct BuildArgs {
+    /// Build on other machines: a service of the Remote Execution API, or `local` for this machine [default: as
+    /// configured]
+    #[arg(long, value_name = "reapi://HOST[:PORT]|local")]
+    pub builder: Option<Builder>,
+    /// Ask no remote before building
+    #[arg(long)]
+    pub no_remotes: bool,
 }
 
 /// Options of the commands that validate before they switch.

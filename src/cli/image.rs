@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use super::Session;
+use super::choices::BuildArgs;
+use super::remote::take::Taking;
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::export::oci;
@@ -119,14 +121,22 @@ pub fn other_engine<'l>(lock: &'l Lock, name: &str) -> Option<&'l str> {
     (!lock.outputs.get(engine)?.recipe.has_known_programs()).then_some(engine)
 }
 
-/// Returns the layout of the image `name`. Builds it if it is not in the store.
-pub fn realize(session: &Session, lock: &Lock, name: &str, jobs: Option<NonZeroUsize>) -> Result<StoredTree> {
+/// Returns the layout of the image `name`. Makes it if it is not in the store.
+pub fn realize(
+    session: &Session,
+    lock: &Lock,
+    name: &str,
+    jobs: Option<NonZeroUsize>,
+    build: &BuildArgs,
+) -> Result<StoredTree> {
     let store = session.store()?;
     if let Some(tree) = oci::realized(store, lock, name)? {
         return Ok(tree);
     }
     store.register_lock(&session.project.lock_path())?;
-    let mut realized = session.caching_realizer(lock, jobs)?.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
+    let make_plan = || Plan::new(lock, store, &[name.to_owned()]);
+    let plan = Taking::before_building(session, build)?.take_planned(lock, make_plan()?, &|_| false, &make_plan)?;
+    let mut realized = session.caching_realizer(lock, jobs, build.builder.as_ref())?.run(&plan)?;
     let made = realized.remove(name).ok_or_else(|| Error::failure("the image was not built").about(name))?;
     Ok(made.tree)
 }

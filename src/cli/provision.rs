@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::choices::BuildArgs;
 use super::image::Build;
 use super::ui::{ERROR, GOOD};
 use super::{Session, Ui, choices, image};
@@ -63,6 +64,8 @@ pub struct ProvisionArgs {
     /// Only print the file and the commands
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    build: BuildArgs,
 }
 
 pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
@@ -295,7 +298,7 @@ impl<'s> ChosenImage<'s> {
                 let tree = if args.dry_run {
                     oci::demand(session.store()?, lock, output)?
                 } else {
-                    image::realize(session, lock, output, None)?
+                    image::realize(session, lock, output, None, &args.build)?
                 };
                 let source = ImageSource::layout(&tree.path, name)?;
                 Ok((source.image.clone(), Some(source)))

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use serde_json::json;
 
-use super::choices::{CheckArgs, LimitArgs, VersionArgs};
+use super::choices::{BuildArgs, CheckArgs, LimitArgs, VersionArgs};
 use super::remote::take::Taking;
 use super::switch::{PreviousGeneration, report_switch};
 use super::update::{LookedUp, look_up, show, write_lock};
@@ -41,6 +41,8 @@ pub struct UpArgs {
     /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    build: BuildArgs,
 }
 
 /// A new generation that is not current yet.
@@ -130,8 +132,9 @@ pub fn run(args: &UpArgs, session: &Session) -> Result<u8> {
 
 fn realize(args: &UpArgs, session: &Session, lock: &Lock) -> Result<BTreeMap<String, Realized>> {
     let make_plan = || Plan::new(lock, session.store()?, &[]);
-    let plan = Taking::open(session, None)?.take_planned(lock, make_plan()?, &|_| false, &make_plan)?;
-    let realized = session.caching_realizer(lock, args.jobs)?.run(&plan)?;
+    let mut taking = Taking::before_building(session, &args.build)?;
+    let plan = taking.take_planned(lock, make_plan()?, &|_| false, &make_plan)?;
+    let realized = session.caching_realizer(lock, args.jobs, args.build.builder.as_ref())?.run(&plan)?;
     session.ui.total();
     Ok(realized)
 }

@@ -8,7 +8,7 @@ use super::compare::{Change, bench_changes, parting};
 use super::nodes::GpuNodes;
 use super::runner::Runner;
 use super::server::{Request, Server, Settings};
-use super::subject::{ModelFiles, Subject};
+use super::subject::{ModelFiles, REALIZE_FIRST, Subject};
 use super::tokens::Completion;
 use super::{Device, Generation, Options, Outcome, Speed, Told, bench, choose, generate};
 use crate::error::Result;
@@ -56,10 +56,26 @@ struct Ran {
     bench: Vec<Speed>,
 }
 
-/// Compares a lock with another one, whose outputs must be realized, too. Logs are written into two directories.
-pub fn against(lock: &Lock, other: &Lock, intake: Intake, options: &Options, logs: &Path) -> Result<Against> {
-    let subject = Subject::find(lock, intake, options.model.as_deref())?;
-    let before = Subject::of(other, intake, || Ok(ModelFiles::clone(&subject.model)))?;
+/// A lock to compare, whose outputs must be realized.
+#[derive(Debug, Clone, Copy)]
+pub struct Comparand<'a> {
+    /// The lock.
+    pub lock: &'a Lock,
+    /// The way to realize it, as a hint.
+    pub realize: &'a str,
+}
+
+impl Comparand<'_> {
+    /// Adds the way to realize this lock to the error for an output that is not realized.
+    fn advised<T>(self, found: Result<T>) -> Result<T> {
+        found.map_err(|error| if error.advice() == Some(REALIZE_FIRST) { error.hint(self.realize) } else { error })
+    }
+}
+
+/// Compares a lock with another one. Logs are written into two directories.
+pub fn against(this: Comparand, other: Comparand, intake: Intake, options: &Options, logs: &Path) -> Result<Against> {
+    let subject = this.advised(Subject::find(this.lock, intake, options.model.as_deref()))?;
+    let before = other.advised(Subject::of(other.lock, intake, || Ok(ModelFiles::clone(&subject.model))))?;
     let host = Host::read(Path::new("/"));
     let of = |subject: &Subject| choose(options.device, subject, &GpuNodes::choose(&host, subject.target()));
     // Both compute on one device.

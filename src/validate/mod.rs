@@ -62,7 +62,7 @@ use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::realize::own_version;
 
-pub use against::{Against, Compared, against};
+pub use against::{Against, Comparand, Compared, against};
 pub use bench::{Speed, Work};
 use benchmark::Wanted;
 pub use check::{Check, Outcome};

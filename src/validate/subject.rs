@@ -326,13 +326,16 @@ fn rocm_version(lock: &Lock, output: &str) -> Option<String> {
     Some(lock.inputs.get(&recipe.input)?.version())
 }
 
+/// The hint for an output that is not realized.
+pub(super) const REALIZE_FIRST: &str = "run `strixlock realize` first";
+
 /// Returns the tree of a realized output; fails if it is not in the store.
 fn realized(lock: &Lock, intake: Intake, name: &str) -> Result<StoredTree> {
     let output = lock.output(name)?;
     let found = intake.store.hot_output(output.derivation, name, intake.fetcher.progress())?;
-    found.map(|(_, tree)| tree).ok_or_else(|| {
-        Error::new(Kind::NotFound, format!("output `{name}` is not realized")).hint("run `strixlock realize` first")
-    })
+    found
+        .map(|(_, tree)| tree)
+        .ok_or_else(|| Error::new(Kind::NotFound, format!("output `{name}` is not realized")).hint(REALIZE_FIRST))
 }
 
 /// Finds the model: the one that the user asked for, else the only one in the lock.

@@ -2,7 +2,15 @@
 
 mod options;
 
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
+
+use strixlock_demo::gguf_maker::Shape;
+
+use crate::diff::git;
 use crate::support::{FIRST, Project, Ran, SECOND};
+use crate::validate::add_model;
 
 /// Returns the strixlock commands in the hint of a failed run, as words, with the real directory of the project.
 fn hinted(project: &Project, ran: &Ran) -> Vec<Vec<String>> {
@@ -59,6 +67,59 @@ fn what_is_out_of_date_is_brought_up_to_date_by_what_the_hint_says() {
     follow(&project, &["update", "--locked"], 4).code(0);
     // Without a network there is still something to look at.
     follow(&project, &["--offline", "outdated"], 8).code(8);
+}
+
+/// The records of realized outputs.
+fn outputs(project: &Project) -> Vec<PathBuf> {
+    let records = std::fs::read_dir(project.store("main").join("outputs")).unwrap();
+    records.map(|record| record.unwrap().path()).collect()
+}
+
+#[test]
+fn an_older_lock_is_realized_by_what_the_hint_says() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    add_model(&project, "model", Shape::default());
+    std::fs::create_dir_all(project.path("bin")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_strixlock"), project.path("bin/strixlock")).unwrap();
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    git(&project, &["init", "-q"]);
+    git(&project, &["add", "lock"]);
+    git(&project, &["commit", "-q", "-m", "one"]);
+    std::fs::copy(project.path("lock/strix.lock"), project.path("first.lock")).unwrap();
+    let first = outputs(&project);
+    let text = project.read("manifests/strix.toml");
+    project
+        .write("manifests/strix.toml", &text.replace("type = \"llama\"\n", "type = \"llama\"\ncpu = \"x86-64-v3\"\n"));
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    let commands: [&[&str]; 4] = [
+        &["validate", "--against", "1"],
+        &["diff", "1", "now", "--answers"],
+        &["diff", "first.lock", "now", "--answers"],
+        &["diff", "HEAD", "now", "--answers"],
+    ];
+    for command in commands {
+        // As after a `gc` on a machine that kept the lock alone.
+        for output in &first {
+            let _ = std::fs::remove_dir_all(output);
+        }
+        let command = [command, &["--device", "cpu"]].concat();
+        let ran = project.run(&command).code(9);
+        assert!(ran.stderr.contains("is not realized"), "{}", ran.all());
+        let (_, hint) = ran.stderr.rsplit_once("\nhint: `").unwrap();
+        let hint = hint.split('`').next().unwrap().replace("[DIR]", project.directory.path().to_str().unwrap());
+        let mut sh = Command::new("sh");
+        sh.args(["-c", &hint]).current_dir(project.path("")).env_clear().env("PATH", project.search_path());
+        sh.env("HOME", project.directory.path()).env("STRIXLOCK_STORE", project.store("main"));
+        project.finish(sh.output().unwrap()).code(0);
+        let ran = project.run(&command);
+        assert!(ran.code == 0 || ran.code == 10, "{}", ran.all());
+    }
+    let current = project.run(&["generations", "--json"]).code(0).json();
+    let current = current["generations"].as_array().unwrap().iter().find(|one| one["current"] == true).cloned();
+    assert_eq!(current.unwrap()["number"], 2);
 }
 
 #[test]

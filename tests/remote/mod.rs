@@ -205,6 +205,27 @@ fn a_remote_is_not_asked_where_the_user_says_so() {
 }
 
 #[test]
+fn every_command_that_builds_asks_remotes_first() {
+    let project = Project::new();
+    project.full_manifest(SECOND);
+    project.run(&["update"]).code(0);
+    project.run(&["realize", "--seal"]).code(0);
+    let registry = Registry::start(project.directory.path());
+    name_remote(&project, &registry.address);
+    project.run(&["push", "--all"]).code(0);
+    // Between the ends of the bisect is one nightly: the one that was pushed.
+    let ends = ["rocm", "--good", FIRST, "--bad", "10.2.0a20261120", "--output", "rocm", "interactive"];
+    for (command, rest) in [("bisect", ends.as_slice()), ("up", &["--validate", "none"])] {
+        for (store, option, asks) in [("asks", "--verbose", true), ("does-not", "--no-remotes", false)] {
+            let store = format!("{command}-{store}");
+            let ran = project.run_in_store(&store, &[&[command, option], rest].concat()).code(0);
+            assert_eq!(ran.stderr.contains("rocm: took "), asks, "{}", ran.all());
+            project.run_in_store(&store, &["bisect", "reset"]);
+        }
+    }
+}
+
+#[test]
 fn an_output_that_is_not_sealed_is_taken_on_nobody_s_word() {
     let project = Project::new();
     project.full_manifest(FIRST);

@@ -25,7 +25,7 @@ pub struct Named {
 fn open<'s>(args: &BisectArgs, session: &'s Session) -> Result<Driver<'s>> {
     demand_bare(args)?;
     let mut driver = Driver::open(session)?.ok_or_else(|| none_under_way(session))?;
-    driver.jobs = args.jobs;
+    driver.build_as(args)?;
     Ok(driver)
 }
 

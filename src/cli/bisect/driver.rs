@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::realized::Outcome;
-use super::{ending, told};
+use super::{BisectArgs, ending, told};
 use crate::archive::{ArchiveName, Source};
 use crate::bisect::{Answer, Event, How, Journal, Known, Now, Point, State, Word, event_line};
 use crate::cli::Session;
+use crate::cli::choices::BuildArgs;
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
+use crate::realize::{Plan, StepKind};
+use crate::recipe::{BuildRoot, Recipe};
 use crate::store::{Profile, replace_file};
 use crate::text;
 
@@ -33,7 +36,9 @@ pub(super) struct Driver<'s> {
     /// The archive from which inputs are taken.
     pub archive: Option<Source<'s>>,
     /// Number of compilers at a time.
-    pub jobs: Option<NonZeroUsize>,
+    pub(super) jobs: Option<NonZeroUsize>,
+    /// Who builds.
+    pub(super) build: BuildArgs,
     directory: PathBuf,
     _held: File,
 }
@@ -107,7 +112,25 @@ impl<'s> Driver<'s> {
         (base, known, archive): (Lock, Known, Option<Source<'s>>),
         held: File,
     ) -> Self {
-        Self { session, journal, base, known, archive, jobs: None, directory: directory(session), _held: held }
+        let (jobs, build, directory) = (None, BuildArgs::default(), directory(session));
+        Self { session, journal, base, known, archive, jobs, build, directory, _held: held }
+    }
+
+    /// Builds as these options say. Fails if the builder can build no version of an output, which is not the fault of one.
+    pub fn build_as(&mut self, args: &BisectArgs) -> Result<()> {
+        (self.jobs, self.build) = (args.jobs, args.build.clone());
+        if self.session.builder(self.build.builder.as_ref())?.is_none() {
+            return Ok(());
+        }
+        for step in Plan::new(&self.base, self.session.store()?, &self.journal.plan.outputs)?.steps {
+            let root = self.base.recipe(&step.name).filter(|_| step.what == StepKind::Output).map(Recipe::build_root);
+            if matches!(root, Some(BuildRoot::Host)) {
+                return Err(Error::new(Kind::Invalid, "a remote builder cannot build an output without a sysroot")
+                    .about(&step.name)
+                    .hint("build it here with `--builder local`"));
+            }
+        }
+        Ok(())
     }
 
     pub fn directory(&self) -> &Path {

@@ -12,6 +12,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::Session;
+use super::choices::BuildArgs;
 use crate::archive::ArchiveName;
 use crate::bisect::{How, demand_command};
 use crate::error::{Error, Kind, Result};
@@ -62,6 +63,8 @@ pub struct BisectArgs {
     /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    build: BuildArgs,
     #[command(subcommand)]
     command: Option<BisectCommand>,
 }
@@ -129,7 +132,7 @@ pub fn run(args: &BisectArgs, session: &Session) -> Result<u8> {
         demand_bare(args)?;
         Driver::open(session)?.ok_or_else(|| none_under_way(session))?
     };
-    driver.jobs = args.jobs;
+    driver.build_as(args)?;
     driver.drive()
 }
 

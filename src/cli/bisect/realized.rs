@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::driver::Driver;
 use crate::bisect::{Answer, Attempt, How, Point, known_pin, lock_of, pin, untestable};
+use crate::cli::remote::take::Taking;
 use crate::error::{Error, Kind, Result};
 use crate::launch::Outputs;
 use crate::lock::Lock;
@@ -60,8 +61,10 @@ impl Driver<'_> {
             pins.insert(line.input.clone(), pin);
         }
         let lock = lock_of(intake, &self.base, pins, session.now, directory)?;
-        let plan = Plan::new(&lock, intake.store, &self.journal.plan.outputs)?;
-        let realized = session.caching_realizer(&lock, self.jobs)?.run(&plan)?;
+        let make_plan = || Plan::new(&lock, intake.store, &self.journal.plan.outputs);
+        let mut taking = Taking::before_building(session, &self.build)?;
+        let plan = taking.take_planned(&lock, make_plan()?, &|_| false, &make_plan)?;
+        let realized = session.caching_realizer(&lock, self.jobs, self.build.builder.as_ref())?.run(&plan)?;
         let number = add_aside(&self.profile()?, &lock, &realized)?;
         Ok(Realized { number, lock })
     }

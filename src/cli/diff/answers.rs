@@ -10,9 +10,8 @@ use crate::cli::choices::device;
 use crate::cli::validate::against::{contradiction, show};
 use crate::cli::{Session, Ui};
 use crate::error::{Error, Kind, Result};
-use crate::lock::Lock;
 use crate::progress::{Doing, Unit};
-use crate::validate::{Against, Device, Extent, Options, against};
+use crate::validate::{Against, Comparand, Device, Extent, Options, against};
 
 /// Time limit for each program.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -54,7 +53,7 @@ impl AnswerArgs {
             profile_generation: None,
             now: session.now,
         };
-        let (before, after) = (lock(from)?, lock(to)?);
+        let (before, after) = (comparand(from)?, comparand(to)?);
         let found = {
             let _task = session.ui.progress.begin(Doing::Validate, "both sides", None, Unit::Steps);
             against(after, before, session.intake()?, &options, &logs)?
@@ -89,9 +88,10 @@ impl Answers {
     }
 }
 
-fn lock(side: &Named) -> Result<&Lock> {
-    side.lock().ok_or_else(|| {
+fn comparand(side: &Named) -> Result<Comparand<'_>> {
+    let lock = side.lock().ok_or_else(|| {
         Error::new(Kind::Invalid, format!("the lock of {} cannot be read", side.label))
             .hint("without --answers, what it holds is compared by digests")
-    })
+    })?;
+    Ok(Comparand { lock, realize: &side.realize })
 }

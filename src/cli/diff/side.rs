@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use crate::changes::Side;
 use crate::cli::Session;
 use crate::cli::session::described;
+use crate::cli::validate::against::realize_command;
 use crate::digest::Sha256Digest;
 use crate::error::{About as _, Error, Kind, Result};
 use crate::lock::Lock;
 use crate::store::{Generation, Profile};
-use crate::text::visible;
+use crate::text::{shell_word, visible};
 use crate::upstream::git::{Found, Worktree};
 
 /// A lock or generation that was named.
@@ -23,6 +24,8 @@ pub(super) struct Named {
     generation: Option<(u64, Generation)>,
     /// The commit that the lock is of.
     commit: Option<String>,
+    /// The way to realize it, as a hint.
+    pub realize: String,
 }
 
 impl Named {
@@ -54,17 +57,25 @@ impl Named {
             lock: Lock::read(&profile.generation_lock(number)).ok(),
             generation: Some((number, profile.generation(number)?)),
             commit: None,
+            realize: format!(
+                "`{}` realizes generation {number} again",
+                realize_command(&profile.generation_lock(number))
+            ),
         })
     }
 
     fn of_file(path: &Path) -> Result<Self> {
         let label = visible(&path.display().to_string());
-        Ok(Self { label, lock: Some(Lock::read(path)?), generation: None, commit: None })
+        let realize = format!("`{}` realizes it", realize_command(path));
+        Ok(Self { label, lock: Some(Lock::read(path)?), generation: None, commit: None, realize })
     }
 
-    fn of_revision(label: String, found: &Found) -> Result<Self> {
+    fn of_revision(label: String, path: &Path, found: &Found) -> Result<Self> {
         let lock = Lock::parse(&String::from_utf8_lossy(&found.bytes)).about(label.clone())?;
-        Ok(Self { label, lock: Some(lock), generation: None, commit: Some(found.commit.clone()) })
+        let object = shell_word(&format!("{}:{}", &found.commit[..12], path.display()));
+        let realize =
+            format!("`git show {object} > old.lock && {}` realizes it", realize_command(Path::new("old.lock")));
+        Ok(Self { label, lock: Some(lock), generation: None, commit: Some(found.commit.clone()), realize })
     }
 }
 
@@ -127,7 +138,12 @@ fn find(session: &Session, word: Word) -> Result<Named> {
         }
         Word::Now => {
             let label = visible(&session.project.lock_path().display().to_string());
-            Ok(Named { label, lock: Some(session.lock()?.clone()), generation: None, commit: None })
+            let realize = if session.project.names_lock() {
+                format!("`{}` realizes it", realize_command(&session.project.lock_path()))
+            } else {
+                "run `strixlock realize` first".to_owned()
+            };
+            Ok(Named { label, lock: Some(session.lock()?.clone()), generation: None, commit: None, realize })
         }
         Word::Before => before(session),
         Word::Other(text) => other(session, text),
@@ -155,7 +171,7 @@ fn before(session: &Session) -> Result<Named> {
     let found = worktree.file_before(&name, &now)?.ok_or_else(|| {
         Error::new(Kind::NotFound, "no commit has another version of the lock").fact("lock", path.display())
     })?;
-    Named::of_revision(format!("{}:{}", &found.commit[..12], visible(&name.to_string_lossy())), &found)
+    Named::of_revision(format!("{}:{}", &found.commit[..12], visible(&name.to_string_lossy())), &name, &found)
 }
 
 /// Returns the lock in a file, or of a revision: `REVISION:PATH` from the top of the work tree, or a revision alone for
@@ -180,7 +196,7 @@ fn other(session: &Session, text: &str) -> Result<Named> {
         }
     };
     let found = worktree.file_at(revision, &path)?.ok_or_else(nothing)?;
-    Named::of_revision(visible(text), &found)
+    Named::of_revision(visible(text), &path, &found)
 }
 
 fn worktree(session: &Session, word: &str) -> Result<Worktree> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::choices::link_mode;
+use crate::cli::choices::{BuildArgs, link_mode};
 use crate::cli::{Session, Ui, image};
 use crate::error::Result;
 use crate::export::oci;
@@ -35,6 +35,8 @@ pub struct OciArgs {
     /// Compress with N threads; the result does not depend on N [default: one per core]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
+    #[command(flatten)]
+    build: BuildArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -53,7 +55,7 @@ pub fn run(args: &OciArgs, session: &Session) -> Result<u8> {
         Some(name) => name.clone(),
         None => image::only(lock)?,
     };
-    let tree = image::realize(session, lock, &name, args.jobs)?;
+    let tree = image::realize(session, lock, &name, args.jobs, &args.build)?;
     let path = match (args.format, &args.output) {
         (Format::Layout, None) => tree.path.clone(),
         (Format::Layout, Some(path)) => {

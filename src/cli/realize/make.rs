@@ -74,15 +74,12 @@ impl Made {
 
 /// Returns the realizer with the settings of these options.
 fn make_realizer<'s>(args: &RealizeArgs, session: &'s Session, lock: &'s Lock) -> Result<Realizer<'s>> {
-    let mut realizer = if args.seal {
-        session.sealing_realizer(lock, args.jobs)?
+    let builder = args.build.builder.as_ref();
+    if args.seal {
+        session.sealing_realizer(lock, args.jobs, builder)
     } else {
-        session.caching_realizer(lock, args.jobs)?
-    };
-    if let Some(named) = &args.builder {
-        realizer.settings.builder = session.builder(Some(named))?;
+        session.caching_realizer(lock, args.jobs, builder)
     }
-    Ok(realizer)
 }
 
 /// Writes plain copies of outputs below a directory.

@@ -14,8 +14,7 @@ use self::links::Links;
 use self::make::Made;
 use self::plan::Job;
 use super::Session;
-use super::choices::link_mode;
-use super::session::Builder;
+use super::choices::{BuildArgs, link_mode};
 use crate::archive::ArchiveName;
 use crate::error::{Kind, Result};
 use crate::store::LinkMode;
@@ -58,19 +57,14 @@ pub struct RealizeArgs {
     /// Seal: write the resulting tree digests into the lock, with which later runs are compared
     #[arg(long)]
     seal: bool,
-    /// Ask no remote before building
-    #[arg(long)]
-    no_remotes: bool,
     /// Make a generation of the outputs, and leave the current one as it is
     #[arg(long, conflicts_with_all = ["to", "prefix", "prefix_from"])]
     no_switch: bool,
     /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
-    /// Build on other machines: a service of the Remote Execution API, or `local` for this machine [default: as
-    /// configured]
-    #[arg(long, value_name = "reapi://HOST[:PORT]|local")]
-    builder: Option<Builder>,
+    #[command(flatten)]
+    build: BuildArgs,
 }
 
 impl RealizeArgs {

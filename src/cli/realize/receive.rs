@@ -14,7 +14,7 @@ use crate::text;
 /// Takes outputs from remotes. Returns the plan of what is left, which it shows.
 pub(super) fn from_remotes(job: &Job, mut plan: Plan) -> Result<(Plan, Vec<ReceivedOutput>)> {
     let mut received = Vec::new();
-    if !job.args.no_remotes && !has_all(&plan) {
+    if !job.args.build.no_remotes && !has_all(&plan) {
         // A seal is for what was made here.
         let is_sealed = |name: &str| job.args.seal && job.args.names(name);
         let mut taking = Taking::open(job.session, None)?;

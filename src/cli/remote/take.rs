@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::judge;
 use crate::cli::Session;
+use crate::cli::choices::BuildArgs;
 use crate::cli::progress::took;
 use crate::digest::TreeDigest;
 use crate::error::{Error, Kind, Result};
@@ -67,6 +68,15 @@ impl<'s> Taking<'s> {
         }
         let (store, judge) = (session.store()?, judge(session)?);
         Ok(Self { session, store, judge, asked, taken: Vec::new() })
+    }
+
+    /// Opens the remotes that a command with these options asks before building.
+    pub fn before_building(session: &'s Session, args: &BuildArgs) -> Result<Self> {
+        let mut taking = Self::open(session, None)?;
+        if args.no_remotes {
+            taking.asked.clear();
+        }
+        Ok(taking)
     }
 
     /// Takes the outputs that a plan builds, as far as remotes have them, and plans again: parts of an output that was

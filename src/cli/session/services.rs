@@ -52,8 +52,14 @@ impl Session {
         self.realizer_for(lock, RealizeSettings { jobs, ..RealizeSettings::default() })
     }
 
-    /// Returns the realizer of `lock` with the compiler cache as configured.
-    pub fn caching_realizer<'s>(&'s self, lock: &'s Lock, jobs: Option<NonZeroUsize>) -> Result<Realizer<'s>> {
+    /// Returns the realizer of `lock` with the compiler cache as configured, and the builder that is named or else
+    /// configured.
+    pub fn caching_realizer<'s>(
+        &'s self,
+        lock: &'s Lock,
+        jobs: Option<NonZeroUsize>,
+        builder: Option<&Builder>,
+    ) -> Result<Realizer<'s>> {
         let config = self.config()?;
         let compile_cache = if config.is_on(Switch::CompileCache) {
             let profile = self.profile()?.name().clone();
@@ -61,14 +67,19 @@ impl Session {
         } else {
             None
         };
-        let builder = self.builder(None)?;
+        let builder = self.builder(builder)?;
         self.realizer_for(lock, RealizeSettings { jobs, compile_cache, builder, ..RealizeSettings::default() })
     }
 
     /// Returns the realizer of `lock` for results that are to be sealed: it uses nothing that came from a compiler
     /// cache.
-    pub fn sealing_realizer<'s>(&'s self, lock: &'s Lock, jobs: Option<NonZeroUsize>) -> Result<Realizer<'s>> {
-        let builder = self.builder(None)?;
+    pub fn sealing_realizer<'s>(
+        &'s self,
+        lock: &'s Lock,
+        jobs: Option<NonZeroUsize>,
+        builder: Option<&Builder>,
+    ) -> Result<Realizer<'s>> {
+        let builder = self.builder(builder)?;
         self.realizer_for(lock, RealizeSettings { jobs, sealing: true, builder, ..RealizeSettings::default() })
     }
 

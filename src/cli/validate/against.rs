@@ -10,7 +10,8 @@ use crate::error::{Error, Kind, Result};
 use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::progress::{Doing, Unit};
-use crate::validate::{Against, Compared, Options, against};
+use crate::text::shell_word;
+use crate::validate::{Against, Comparand, Compared, Options, against};
 
 /// Compares the lock with that of a generation of this profile, and prints what differs.
 pub(super) fn run(
@@ -23,11 +24,15 @@ pub(super) fn run(
     let profile = session.profile_there()?;
     // Its error names the generations that there are.
     profile.generation(number)?;
-    let other = Lock::parse(&fs_err::read_to_string(profile.generation_lock(number))?)?;
+    let path = profile.generation_lock(number);
+    let other = Lock::parse(&fs_err::read_to_string(&path)?)?;
+    let realize = format!("`{}` realizes generation {number} again", realize_command(&path));
+    let this = Comparand { lock, realize: "run `strixlock realize` first" };
+    let other = Comparand { lock: &other, realize: &realize };
     let logs = directory.join(format!("against-g{number}"));
     let found = {
         let _task = ui.progress.begin(Doing::Validate, "two generations", None, Unit::Steps);
-        against(lock, &other, intake, options, &logs)?
+        against(this, other, intake, options, &logs)?
     };
     if ui.is_json() {
         let value = serde_json::to_value(&found)
@@ -40,6 +45,11 @@ pub(super) fn run(
         None => Ok(0),
         Some(error) => Err(error.hint("`strixlock rollback` switches back to the generation before")),
     }
+}
+
+/// Returns the command that realizes another lock than that of the project, and leaves the current generation.
+pub(in crate::cli) fn realize_command(lock: &Path) -> String {
+    format!("strixlock --lock {} realize --no-switch", shell_word(&lock.display().to_string()))
 }
 
 /// Prints the comparison.
