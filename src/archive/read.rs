@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use serde::Serialize;
 use url::Url;
@@ -17,7 +16,7 @@ use crate::digest::{Promise, Sha256Digest, TreeDigest};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::fetch::{Access, Voucher};
 use crate::inputs::{Kept, KeptFile, LockedInput};
-use crate::intake::{Intake, MissingFile, download_all, drop_damaged, file_vouched, is_here};
+use crate::intake::{Intake, MissingFile, download_all, drop_damaged, file_once, is_here};
 use crate::progress::{Doing, Unit};
 use crate::store::{ColdShelf, LARGEST_CHUNK, LARGEST_INDEX, Staging};
 use crate::threads::on_threads;
@@ -281,21 +280,17 @@ impl<'a> Source<'a> {
         }
         download_all(self.intake, name, &missing, Voucher::Kept, &|error, piece| error.fact("file", &piece.called))?;
         if all && parts.iter().any(|kept| !matches!(kept, Kept::File(_))) {
-            let taken = RefCell::new(0);
+            let (taken, staging) = (RefCell::new(0), self.intake.store.stage()?);
             input.unpack_kept(self.intake, name, &|kept| {
                 let promise = self.pointed(&wanted(kept))?;
                 *taken.borrow_mut() += promise.size;
-                self.blob(name, promise)
+                let url = self.url(&Piece::Blob(promise.digest))?;
+                // No lock names it, and the tree that it becomes is all that is needed.
+                file_once(self.intake, name, url, promise, Voucher::Kept, staging.path())
             })?;
             bytes += taken.into_inner();
         }
         Ok(bytes)
-    }
-
-    /// Takes a blob into the store, where `gc` removes it later. Returns its path.
-    fn blob(&self, name: &str, promise: Promise) -> Result<PathBuf> {
-        let url = self.url(&Piece::Blob(promise.digest))?;
-        file_vouched(self.intake, name, &[url], Some(promise), Voucher::Kept).map(|(path, _)| path)
     }
 
     /// Takes a file whose size the pin does not have into the store. Only patches have none.

@@ -1,6 +1,6 @@
 //! Takes in a file by its URLs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tracing::info;
 use url::Url;
@@ -46,6 +46,31 @@ pub fn file_vouched(
 pub fn file_anew(intake: Intake, name: &str, urls: &[Url]) -> Result<(PathBuf, Received)> {
     let partial = lock_download(intake, urls, None)?;
     take_in(intake, Wanted { name, urls, promise: None, voucher: Voucher::Lock, if_gone: None }, &partial)
+}
+
+/// Takes in a file that is needed only once: it ends in `directory`, which is one of the store's staging directories, unless
+/// the store has it anyway.
+pub fn file_once(
+    intake: Intake,
+    name: &str,
+    url: Url,
+    promise: Promise,
+    voucher: Voucher,
+    directory: &Path,
+) -> Result<PathBuf> {
+    let urls = [url];
+    let partial = lock_download(intake, &urls, Some(promise))?;
+    if let Some(path) = intake.store.download(promise.digest) {
+        return Ok(path);
+    }
+    intake.fetcher.download(
+        Wanted { name, urls: &urls, promise: Some(promise), voucher, if_gone: None },
+        &partial,
+        &mut (),
+    )?;
+    let path = directory.join(promise.digest.hex());
+    intake.store.move_download(&partial, &path)?;
+    Ok(path)
 }
 
 fn take_in(intake: Intake, wanted: Wanted, partial: &Partial) -> Result<(PathBuf, Received)> {

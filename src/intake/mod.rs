@@ -11,7 +11,7 @@ mod unpack_sink;
 
 pub(crate) use batch::{MissingFile, download_all, drop_damaged, is_here};
 pub(crate) use earlier::{earlier_download, lock_download, record_origin};
-pub(crate) use file::{file, file_anew, file_vouched};
+pub(crate) use file::{file, file_anew, file_once, file_vouched};
 pub(crate) use unpack_sink::UnpackSink;
 
 use crate::fetch::Fetcher;

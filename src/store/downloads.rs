@@ -207,6 +207,13 @@ impl Store {
         partial.discard();
         Ok(path)
     }
+
+    /// Moves the bytes of a download to a path in a staging directory, for a file that is needed only once.
+    pub fn move_download(&self, partial: &Partial, to: &Path) -> Result<()> {
+        fs_err::rename(&partial.data, to)?;
+        partial.discard();
+        Ok(())
+    }
 }
 
 fn origin_name(url: &str) -> String {

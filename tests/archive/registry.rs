@@ -94,6 +94,14 @@ fn a_lock_of_all_kinds_is_realized_from_a_registry_alone() {
         assert_eq!(there.tree(output), here.tree(output));
     }
     assert_eq!(there.json()["from"]["lacking"], json!([]));
+    // What no lock names is not kept beside what it became: packs, and the directory.
+    let inputs = serde_json::from_str::<Value>(&project.lock()).unwrap()["inputs"].to_string();
+    let kept = project
+        .published("other")
+        .into_iter()
+        .filter_map(|name| Some(name.strip_prefix("downloads/sha256/")?.to_owned()));
+    let kept: Vec<String> = kept.collect();
+    assert!(!kept.is_empty() && kept.iter().all(|digest| inputs.contains(digest)), "{kept:?} of {inputs}");
     drop(registry);
     realize_offline(&project, "third", &lock, &to).code(8);
 }
