@@ -171,7 +171,7 @@ fn a_transfer_that_breaks_off_goes_on_in_the_next_run() {
     assert_eq!(broken["error"]["message"], "the connection broke while outputs were sent", "{broken:#}");
     assert!(broken["error"]["hint"].as_str().unwrap().contains("the same command again"), "{broken:#}");
     let (_, first) = hosts.only_part("one");
-    assert!(first > size / 4 && first < size / 2, "{first} of {size}");
+    assert!(first > 0 && first < size / 2, "{first} of {size}");
 
     // A second break loses nothing either.
     relay.break_after(size / 3);
@@ -197,7 +197,8 @@ fn a_transfer_that_breaks_off_goes_on_in_the_next_run() {
     let size = number(&to("two", 0).0, "sent");
     std::fs::create_dir(hosts.parts("one")).unwrap();
     std::fs::write(hosts.parts("one").join("other"), "snapshot").unwrap();
-    relay.break_after(size / 2);
+    // Late: the relay does not wait for the last packets to arrive.
+    relay.break_after(size - (8 << 10));
     to("one", 8);
     let (part, arrived) = hosts.only_part("one");
     std::fs::write(&part, vec![0; usize::try_from(arrived).unwrap()]).unwrap();
