@@ -36,14 +36,19 @@ pub struct Settings {
     pub attempts: u32,
     /// Time in which a request must be answered, and between two parts of a transfer.
     pub patience: Duration,
+    /// Time in which a service that has answered once may be started again.
+    pub restart: Duration,
+    /// Time after which a job that no worker has taken is told as such.
+    pub queue: Duration,
 }
 
 impl Settings {
     /// Returns the settings for a service that is reached without TLS and without credentials.
     #[must_use]
     pub fn new(address: Address) -> Self {
-        let patience = Duration::from_secs(60);
-        Self { address, authorities: None, identity: None, token: None, attempts: 5, patience }
+        let minute = Duration::from_secs(60);
+        let (authorities, identity, token) = (None, None, None);
+        Self { address, authorities, identity, token, attempts: 5, patience: minute, restart: minute, queue: minute }
     }
 
     /// Returns a channel to the service, which connects when it is first used. Must be called in a runtime.

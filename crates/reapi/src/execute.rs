@@ -22,6 +22,8 @@ pub enum Stage {
     Upload,
     /// It has no free worker yet.
     Queued,
+    /// No worker has taken it for a while: all are busy, or none has the platform.
+    Waiting,
     /// A worker runs the command.
     Running,
     /// The last attempt failed for this reason, and another one begins.

@@ -1,6 +1,9 @@
 //! Execution by a worker: an operation of the service, which is followed until it is done, over broken connections too.
 
+use std::pin::Pin;
+
 use bazel_remote_apis::google::longrunning::{Operation, operation};
+use tokio::time::{Instant, Sleep, sleep};
 use tonic::codec::Streaming;
 use tonic::{Code, Request, Status};
 use tracing::info;
@@ -17,7 +20,7 @@ use crate::proto::{
     ActionResult, ExecuteOperationMetadata, ExecuteRequest, ExecuteResponse, WaitExecutionRequest, digest_function,
     execution_stage,
 };
-use crate::retry::{Failed, pause};
+use crate::retry::{Attempts, Failed, pause};
 use crate::service::Remote;
 
 /// The package of the protocol's messages.
@@ -33,6 +36,8 @@ struct Execution<'e> {
     operation: Option<Cancellable>,
     name: String,
     stage: Option<Stage>,
+    /// When a job in the queue is told as one that no worker takes.
+    waited: Pin<Box<Sleep>>,
 }
 
 impl Remote {
@@ -54,6 +59,7 @@ impl Remote {
                 operation: None,
                 name: String::new(),
                 stage: None,
+                waited: Box::pin(sleep(self.settings.queue)),
             };
             let failed = match execution.follow().await {
                 Ok((result, cached)) => {
@@ -84,7 +90,7 @@ impl Remote {
 impl Execution<'_> {
     /// Follows the operation to its end. Returns the result, and whether it was in the cache.
     async fn follow(&mut self) -> Result<(ActionResult, bool), Failed> {
-        let (mut stream, mut broken) = (self.begin().await?, 0);
+        let (mut stream, mut attempts) = (self.begin().await?, Attempts::default());
         // Some services say nothing more until it is done.
         self.show(Stage::Running);
         loop {
@@ -96,10 +102,14 @@ impl Execution<'_> {
                     continue;
                 }
                 next = stream.message() => next,
+                () = &mut self.waited, if self.stage == Some(Stage::Queued) => {
+                    self.show(Stage::Waiting);
+                    continue;
+                }
             };
             match next {
                 Ok(Some(operation)) => {
-                    broken = 0;
+                    attempts = Attempts::default();
                     if let Some(done) = self.see(operation)? {
                         return Ok(done);
                     }
@@ -108,19 +118,18 @@ impl Execution<'_> {
                 Ok(None) if self.name.is_empty() => return Err(Status::unavailable("it began no operation").into()),
                 Err(status) if self.name.is_empty() || !may_pass(&status) => return Err(status.into()),
                 broken_off => {
-                    broken += 1;
-                    if broken >= self.remote.settings.attempts {
-                        return Err(broken_off.err().unwrap_or_else(|| Status::unavailable("it ended early")).into());
-                    }
-                    tokio::time::sleep(pause(broken)).await;
-                    stream = match self.resume().await {
-                        Ok(stream) => stream,
-                        Err(status) if status.code() == Code::NotFound => {
-                            return Err(Status::unavailable("it no longer knows the build").into());
+                    let mut status = broken_off.err().unwrap_or_else(|| Status::unavailable("it ended early"));
+                    stream = loop {
+                        if !attempts.again(&self.remote.settings, &status).await {
+                            return Err(status.into());
                         }
-                        // The next round tells it, or tries again.
-                        Err(status) if may_pass(&status) => continue,
-                        Err(status) => return Err(status.into()),
+                        status = match self.resume().await {
+                            Ok(stream) => break stream,
+                            Err(status) if status.code() == Code::NotFound => {
+                                return Err(Status::unavailable("it no longer knows the build").into());
+                            }
+                            Err(status) => status,
+                        };
                     };
                 }
             }
@@ -180,7 +189,7 @@ impl Execution<'_> {
         let response = response.ok_or_else(|| odd("its answer cannot be read"))?;
         match response.status.filter(|status| status.code != 0) {
             Some(status) if Code::from(status.code) == Code::DeadlineExceeded => {
-                Err(Error::failure("the remote build took longer than the service allows")
+                Err(Error::failure("the remote build took longer than it may")
                     .fact("builder", &self.remote.settings.address)
                     .fact("it says", crate::text::visible(&status.message))
                     .hint("`builder-seconds` in the configuration asks for more time")
@@ -192,7 +201,12 @@ impl Execution<'_> {
     }
 
     fn show(&mut self, stage: Stage) {
-        if self.stage.as_ref() != Some(&stage) {
+        // It is told once that a job waits, until it is taken.
+        let waits = self.stage == Some(Stage::Waiting) && stage == Stage::Queued;
+        if self.stage.as_ref() != Some(&stage) && !waits {
+            if stage == Stage::Queued {
+                self.waited.as_mut().reset(Instant::now() + self.remote.settings.queue);
+            }
             self.watch.stage(&stage);
             self.stage = Some(stage);
         }

@@ -27,6 +27,12 @@ fn is_lost(status: &Status) -> bool {
     status.code() == Code::Cancelled && std::error::Error::source(status).is_some()
 }
 
+/// Returns true if nobody listens at the address of the service, as while it is started again. A service that refuses
+/// work itself gives no cause.
+pub(crate) fn is_absent(status: &Status) -> bool {
+    status.code() == Code::Unavailable && std::error::Error::source(status).is_some()
+}
+
 /// Returns the error of a request that failed. `doing` says what it was for, as in "failed to upload files".
 pub(crate) fn told(status: &Status, address: &Address, doing: &str) -> Error {
     let said = visible(status.message());

@@ -1,5 +1,7 @@
 //! A connection to a service.
 
+use std::time::Duration;
+
 use bazel_remote_apis::google::bytestream::byte_stream_client::ByteStreamClient;
 use bazel_remote_apis::google::longrunning::operations_client::OperationsClient;
 use tokio::runtime::Runtime;
@@ -50,7 +52,8 @@ impl Service {
         let (line, can) = runtime.block_on(async {
             let channel = GrpcOnly(settings.channel()?);
             let line = InterceptedService::new(channel, Metadata::new(caller, settings.token.clone()));
-            let can = capabilities(&settings, &line).await?;
+            // A service that was never seen is not waited for.
+            let can = capabilities(&Settings { restart: Duration::ZERO, ..settings.clone() }, &line).await?;
             Ok::<_, crate::error::Error>((line, can))
         })?;
         info!("remote builder {}: {can:?}", settings.address);

@@ -85,6 +85,10 @@ impl Watch for Watcher<'_> {
         match stage {
             Stage::Upload => self.task.phase("upload"),
             Stage::Queued => self.task.phase("wait for a worker"),
+            Stage::Waiting => self.progress.note(
+                "still waiting for a worker: all are busy, or none has the properties that `builder-platform` in the \
+                 configuration asks for",
+            ),
             Stage::Running => self.task.phase(self.phase),
             Stage::Again(why) => self.progress.note(&format!("the remote build failed and begins again: {why}")),
         }

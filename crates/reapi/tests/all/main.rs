@@ -4,6 +4,8 @@ mod server;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bazel_remote_apis::build::bazel::remote::execution::v2::{
     ActionResult, ExecutedActionMetadata, OutputDirectory, Tree,
@@ -16,6 +18,7 @@ use strixlock_reapi::{
     BlobDigest, Cache, Caller, Contents, InputTree, Inputs, Job, Node, Outcome, OutputTree, Service, Settings, Shared,
     Stage, Watch, cancel_all,
 };
+use tokio::sync::Notify;
 use tonic::Code;
 
 /// Takes note of everything.
@@ -269,6 +272,55 @@ fn a_broken_connection_is_taken_up_again() {
     let outcome = run(&connect(&server).unwrap(), Cache::Use, &mut Noted::default()).unwrap();
     assert_eq!(outcome.exit_code, 0);
     assert_eq!(server.with(|state| (state.executed.len(), state.waited)), (1, 2));
+}
+
+#[test]
+fn a_service_that_is_started_again_goes_on_with_the_build() {
+    let server = ready(&[("a", b"a")], &[Step::Hangs]);
+    let settings = Settings { attempts: 2, ..Settings::new(server.url().parse().unwrap()) };
+    let service = Service::connect(settings, &Caller::default()).unwrap();
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| run(&service, Cache::Use, &mut Noted::default()));
+        while server.with(|state| state.executed.is_empty()) {
+            std::thread::yield_now();
+        }
+        let server = server.restart(Duration::from_secs(1));
+        assert_eq!(running.join().unwrap().unwrap().exit_code, 0);
+        assert_eq!(server.with(|state| (state.executed.len(), state.waited)), (1, 1));
+    });
+}
+
+/// Lets the service go on when it is told that no worker takes the job.
+struct Patient(Noted, Arc<Notify>);
+
+impl Watch for Patient {
+    fn stage(&mut self, stage: &Stage) {
+        self.0.stage(stage);
+        if *stage == Stage::Waiting {
+            self.1.notify_one();
+        }
+    }
+
+    fn uploaded(&mut self, sent: u64, total: u64) {
+        self.0.uploaded(sent, total);
+    }
+
+    fn output(&mut self, said: &[u8]) -> io::Result<()> {
+        self.0.output(said)
+    }
+}
+
+#[test]
+fn a_job_that_no_worker_takes_is_told_as_such() {
+    let until = Arc::new(Notify::new());
+    let server = ready(&[("a", b"a")], &[Step::Queued(Arc::clone(&until))]);
+    let settings = Settings { queue: Duration::ZERO, ..Settings::new(server.url().parse().unwrap()) };
+    let service = Service::connect(settings, &Caller::default()).unwrap();
+    let mut watch = Patient(Noted::default(), until);
+    run(&service, Cache::Use, &mut watch).unwrap();
+    let (queued, waiting) = (Stage::Queued, Stage::Waiting);
+    let expected = [Stage::Upload, Stage::Running, queued, waiting, Stage::Running];
+    assert_eq!(watch.0.stages, expected);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //! lies, breaks off, and loses workers. It executes nothing: results are prepared.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bazel_remote_apis::build::bazel::remote::execution::v2::action_cache_server::{ActionCache, ActionCacheServer};
 use bazel_remote_apis::build::bazel::remote::execution::v2::capabilities_server::{Capabilities, CapabilitiesServer};
@@ -33,7 +34,8 @@ use bazel_remote_apis::google::longrunning::{
 use bazel_remote_apis::google::protobuf::{Any, Empty};
 use bazel_remote_apis::google::rpc;
 use strixlock_reapi::BlobDigest;
-use tokio_stream::Stream;
+use tokio::sync::Notify;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 /// The steps of an execution, or of waiting for one.
@@ -41,6 +43,8 @@ use tonic::{Code, Request, Response, Status, Streaming};
 pub enum Step {
     /// The connection breaks after the operation was named.
     Break,
+    /// The operation is queued until this is notified, and goes on with the next step.
+    Queued(Arc<Notify>),
     /// The operation ends with this code of its status.
     Ends(Code),
     /// The service refuses with this code.
@@ -78,29 +82,23 @@ pub struct State {
 pub struct Server {
     pub state: Arc<Mutex<State>>,
     pub address: SocketAddr,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl Server {
     pub fn start(state: State) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let state = Arc::new(Mutex::new(state));
-        let one = Handler(Arc::clone(&state));
-        let routes = tonic::service::Routes::new(CapabilitiesServer::new(one.clone()))
-            .add_service(ContentAddressableStorageServer::new(one.clone()))
-            .add_service(ByteStreamServer::new(one.clone()))
-            .add_service(ActionCacheServer::new(one.clone()))
-            .add_service(ExecutionServer::new(one.clone()))
-            .add_service(OperationsServer::new(one));
-        runtime.spawn(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            let incoming = tonic::transport::server::TcpIncoming::from(listener);
-            tonic::transport::Server::builder().add_routes(routes).serve_with_incoming(incoming).await.unwrap();
-        });
-        Self { state, address, _runtime: runtime }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (state, address) = (Arc::new(Mutex::new(state)), listener.local_addr().unwrap());
+        Self { runtime: serve(listener, Handler(Arc::clone(&state))), state, address }
+    }
+
+    /// Ends the service, breaks all connections, and starts it again after a while.
+    pub fn restart(self, pause: Duration) -> Self {
+        let Self { state, address, runtime } = self;
+        runtime.shutdown_timeout(Duration::from_secs(9));
+        std::thread::sleep(pause);
+        let listener = TcpListener::bind(address).unwrap();
+        Self { runtime: serve(listener, Handler(Arc::clone(&state))), state, address }
     }
 
     pub fn url(&self) -> String {
@@ -110,6 +108,23 @@ impl Server {
     pub fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.state.lock().unwrap())
     }
+}
+
+fn serve(listener: TcpListener, one: Handler) -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let routes = tonic::service::Routes::new(CapabilitiesServer::new(one.clone()))
+        .add_service(ContentAddressableStorageServer::new(one.clone()))
+        .add_service(ByteStreamServer::new(one.clone()))
+        .add_service(ActionCacheServer::new(one.clone()))
+        .add_service(ExecutionServer::new(one.clone()))
+        .add_service(OperationsServer::new(one));
+    runtime.spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let incoming = tonic::transport::server::TcpIncoming::from(listener);
+        tonic::transport::Server::builder().add_routes(routes).serve_with_incoming(incoming).await.unwrap();
+    });
+    runtime
 }
 
 #[derive(Clone)]
@@ -158,9 +173,22 @@ impl Handler {
         };
         Ok(match step {
             Step::Break => sent(vec![Ok(named), Err(Status::unavailable("cut off"))]),
-            Step::Hangs => {
-                let hangs = tokio_stream::StreamExt::chain(tokio_stream::iter([Ok(named)]), tokio_stream::pending());
-                Response::new(Box::pin(hangs))
+            Step::Hangs => Response::new(Box::pin(tokio_stream::iter([Ok(named)]).chain(tokio_stream::pending()))),
+            Step::Queued(until) => {
+                let metadata = ExecuteOperationMetadata { stage: 2, ..metadata };
+                let metadata = Some(any("ExecuteOperationMetadata", &metadata));
+                drop(state);
+                let next = self.0.lock().unwrap().steps.pop_front().unwrap();
+                let mut next = self.operation(next)?.into_inner();
+                let (sender, receiver) = tokio::sync::mpsc::channel(1);
+                tokio::spawn(async move {
+                    until.notified().await;
+                    while let Some(message) = next.next().await {
+                        let _ = sender.send(message).await;
+                    }
+                });
+                let next = tokio_stream::wrappers::ReceiverStream::new(receiver);
+                Response::new(Box::pin(tokio_stream::iter([Ok(Operation { metadata, ..named })]).chain(next)))
             }
             Step::Refuses(code) => return Err(Status::new(code, "no")),
             Step::Ends(code) => {
