@@ -24,12 +24,35 @@ finish() {
   local status=$?
   # Clean-up of the run itself.
   if declare -F before_finish > /dev/null; then before_finish; fi
-  [ ${#servers[@]} = 0 ] || kill "${servers[@]}" 2> /dev/null || true
+  stop_servers
   if [ -z "${E2E_DIR:-}" ]; then
     chmod -R u+w "$work"
     rm -rf "$work"
   fi
   exit "$status"
+}
+
+# below PROCESS... : prints processes and all their descendants.
+below() {
+  local process
+  for process; do
+    echo "$process"
+    # shellcheck disable=SC2046
+    below $(pgrep -P "$process")
+  done
+}
+
+# stop_servers : ends all servers and what they started, and waits until they are gone.
+stop_servers() {
+  local running
+  mapfile -t running < <(below "${servers[@]}")
+  [ ${#running[@]} -gt 0 ] || return 0
+  kill "${running[@]}" 2> /dev/null || true
+  for _ in $(seq 50); do
+    ps -o stat= -p "${running[*]}" | grep -qv '^Z' || return 0
+    sleep 0.1
+  done
+  kill -KILL "${running[@]}" 2> /dev/null || true
 }
 
 # step TEXT : prints a heading and ends the step before it.
@@ -50,6 +73,15 @@ done_with_steps() {
 fail() {
   echo "$name: $*" >&2
   exit 1
+}
+
+# wait_for LOG TEXT : waits until the log of a server that was just started has a text.
+wait_for() {
+  for _ in $(seq 300); do
+    ! grep -q -- "$2" "$1" 2> /dev/null || return 0
+    sleep 0.1
+  done
+  fail "$1 does not say '$2': $(tail -3 "$1")"
 }
 
 # serve WORD DIRECTORY : starts one of strixlock's own servers on loopback and sets $url.

@@ -21,11 +21,7 @@ casd() {
   buildbox buildbox-casd --bind="127.0.0.1:$port" --jobs=1 --log-level=info "$@" "$place" \
     > "$work/casd-$cas_name.log" 2>&1 &
   servers+=($!)
-  for _ in $(seq 100); do
-    ! grep -q 'Server listening' "$work/casd-$cas_name.log" || return 0
-    sleep 0.1
-  done
-  fail "the service did not start: $(tail -3 "$work/casd-$cas_name.log")"
+  wait_for "$work/casd-$cas_name.log" 'Server listening'
 }
 
 # gate PORT BEHIND TOKEN : starts nginx with TLS before a service. It demands a client certificate of the authority in
