@@ -3,9 +3,6 @@
 # workers that carry them out. Each worker is like a machine of its own: a buildbox-worker and the storage between it
 # and BuildGrid's.
 
-# The processes of workers, by name.
-declare -A worker_pids=()
-
 # get_buildgrid : installs BuildGrid from PyPI, and PostgreSQL, into $work/buildgrid.
 get_buildgrid() {
   local venv=$work/buildgrid/venv
@@ -99,7 +96,7 @@ worker() {
     --bots-remote="http://127.0.0.1:$buildgrid_port" --bots-instance=main --cas-remote="http://127.0.0.1:$port" --cas-retry-limit=30 \
     --cas-retry-delay=50 --buildbox-run=/usr/bin/buildbox-run-bubblewrap --platform OSFamily=linux --log-level=info \
     "${@:3}" "$1" > "$log" 2>&1 &
-  worker_pids[$1]=$!
+  builders[$1]=$!
   servers+=($!)
   wait_for "$log" 'Starting buildbox-worker'
   wait_for "$work/casd-$1.log" 'Server listening'
@@ -108,18 +105,9 @@ worker() {
 # kill_worker NAME : ends a worker as when its machine loses power: all its processes at once.
 kill_worker() {
   # shellcheck disable=SC2046
-  kill -KILL $(below "${worker_pids[$1]}") 2> /dev/null || true
-  wait "${worker_pids[$1]}" 2> /dev/null || true
+  kill -KILL $(below "${builders[$1]}") 2> /dev/null || true
+  wait "${builders[$1]}" 2> /dev/null || true
 }
 
 # actions_of NAME : prints how many actions a worker has finished since it was started.
 actions_of() { grep -c 'Runner exited with code' "$work/worker-$1.log" || true; }
-
-# compiles NAME : is true while a worker runs a C++ compiler.
-compiles() {
-  local process
-  for process in $(below "${worker_pids[$1]}"); do
-    [ "$(cat "/proc/$process/comm" 2> /dev/null)" != cc1plus ] || return 0
-  done
-  return 1
-}

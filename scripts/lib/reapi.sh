@@ -4,6 +4,9 @@
 # get_buildbox : unpacks buildbox, nginx, a shell for workers, and all that they need into $work/buildbox.
 get_buildbox() { unpack "$work/buildbox" buildbox dash nginx; }
 
+# The processes of services and workers, by name.
+declare -A builders=()
+
 # buildbox COMMAND... : runs a program of buildbox, with the C library that it was built for. It may make sandboxes
 # itself.
 buildbox() {
@@ -20,6 +23,7 @@ casd() {
   mkdir -p "$place"
   buildbox buildbox-casd --bind="127.0.0.1:$port" --jobs=1 --log-level=info "$@" "$place" \
     > "$work/casd-$cas_name.log" 2>&1 &
+  builders[$cas_name]=$!
   servers+=($!)
   wait_for "$work/casd-$cas_name.log" 'Server listening'
 }
@@ -88,13 +92,28 @@ runners() {
   done 2> /dev/null
 }
 
-# wait_for_compiler NAME PORT : waits until a service runs its last action, which compiles.
-wait_for_compiler() {
-  for _ in $(seq 3000); do
-    if [ "$(grep -c 'Execute request' "$work/casd-$1.log")" -ge 3 ] && [ -n "$(runners "$2")" ]; then return 0; fi
-    sleep 0.1
+# compiles NAME : is true while a service or worker runs a C++ compiler.
+compiles() {
+  local process
+  for process in $(below "${builders[$1]}"); do
+    [ "$(cat "/proc/$process/comm" 2> /dev/null)" != cc1plus ] || return 0
   done
-  fail "the service $1 never compiled"
+  return 1
+}
+
+# wait_for_compiler LOG NAME... : waits until a build says in its log that it compiles, and one of these runs a
+# compiler, which it sets $compiling to.
+wait_for_compiler() {
+  local log=$1
+  for _ in $(seq 3000); do
+    if grep -q ': compile' "$log" 2> /dev/null; then
+      for compiling in "${@:2}"; do
+        ! compiles "$compiling" || return 0
+      done
+    fi
+    sleep 0.05
+  done
+  fail "none of ${*:2} ever compiled"
 }
 
 # kill_runner PORT : kills what a service runs.
