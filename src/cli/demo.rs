@@ -129,8 +129,7 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
     let upstream = Upstream::start(&directory.join("upstream"))?;
     if args.serve {
         // The index of a living upstream ends with today.
-        let today = jiff::Timestamp::from_second(session.now).unwrap_or_default().strftime("%Y%m%d");
-        upstream.publish(Generation::Streams, &Nightly::new(&format!("10.3.0a{today}")));
+        upstream.publish(Generation::Streams, &Nightly::of_day(session.now));
         let indexes = Generation::ALL.map(|generation| format!("index {}", upstream.index_url(generation)));
         return serve(ui, &format!("{}\ngit   {}", indexes.join("\n"), upstream.git_url()));
     }

@@ -11,6 +11,7 @@ mod help;
 mod links;
 mod reference;
 mod session;
+mod steady;
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! A user's machine for the commands of the book: a home, the embedded upstream, and strixlock on PATH.
+//! A user's machine for the commands of the book: a home, the embedded upstream, and strixlock on PATH. It stands on the
+//! day on which the book was written down, so that versions and ages are those of the book.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,7 +16,9 @@ const PRACTICE: &str = "http://127.0.0.1:8000/";
 /// Name before each step in the output of a script.
 const MARK: char = '\u{1e}';
 
-/// Days of nightlies that are published when the machine starts, and later on.
+/// The time that `STRIXLOCK_NOW` and the upstream have: the day of the book, at noon.
+const TODAY: &str = "2026-11-30T12:00:00Z";
+
 const DAY: i64 = 24 * 3600;
 
 pub struct Session {
@@ -62,6 +65,11 @@ llama = "llama"
 program = "llama-server"
 "#;
 
+/// Returns the time of the book, in seconds since 1970.
+fn today() -> i64 {
+    TODAY.parse::<jiff::Timestamp>().unwrap().as_second()
+}
+
 impl Session {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -88,7 +96,7 @@ impl Session {
             Package::new("base-passwd", "3", &[])
                 .holding(deb().file("usr/share/base-passwd/passwd.master", b"root:*:0:0:root:/root:/bin/sh\n")),
         ];
-        let archive = DebArchive { packages, ..DebArchive::new(jiff::Timestamp::now().as_second() - 3600) };
+        let archive = DebArchive { packages, ..DebArchive::new(today() - 3600) };
         archive.serve(self.upstream.server(), "/debian").unwrap();
         let images = self.directory.path().join("images");
         std::fs::write(images.join("demo.gpg"), archive.key.keyring().unwrap()).unwrap();
@@ -97,9 +105,7 @@ impl Session {
 
     /// Publishes the nightly of a day before today.
     fn publish(&self, days_ago: i64) {
-        let day = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - days_ago * DAY).unwrap();
-        let day = day.strftime("%Y%m%d").to_string();
-        self.upstream.publish(Generation::Streams, &Nightly::new(&format!("10.3.0a{day}")));
+        self.upstream.publish(Generation::Streams, &Nightly::of_day(today() - days_ago * DAY));
     }
 
     /// Lets happen what a remark of the book says.
@@ -138,6 +144,7 @@ impl Session {
         shell.env("PATH", format!("{}:{path}", self.directory.path().join("bin").display()));
         shell.env("HOME", &user.home).env("INDEX", self.upstream.index_url(Generation::Streams));
         shell.env("LLAMA", self.upstream.git_url());
+        shell.env("STRIXLOCK_NOW", TODAY);
         // Lines of running tasks depend on the time that they take.
         shell.env("STRIXLOCK_NO_PROGRESS", "1");
         // Notes would tell whether this machine has ccache.

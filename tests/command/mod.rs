@@ -3,6 +3,9 @@
 mod codes;
 mod paths;
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use crate::support::Project;
 
 #[test]
@@ -90,6 +93,24 @@ fn what_the_demo_writes_is_named_in_json() {
     let parts = json["wrote"].as_array().unwrap();
     assert!(parts.len() > 1 && parts.iter().all(|part| project.path(part.as_str().unwrap()).is_file()), "{json}");
     assert_eq!(project.run(&["demo", "--make-model", "c.gguf"]).code(0).stdout, "");
+}
+
+#[test]
+fn the_practice_upstream_ends_with_the_day_that_the_variable_says() {
+    let project = Project::empty();
+    let at = |arguments: &[&str]| {
+        let mut command = project.command(arguments);
+        command.env("STRIXLOCK_NOW", "2027-02-03");
+        command
+    };
+    let mut serving = at(&["demo", "--serve", "--dir", "upstream"]).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(serving.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let index = lines.take_while(|line| line.starts_with("index ")).last().unwrap();
+    let list = at(&["list", "rocm", "--json", "--source", index.trim_start_matches("index ")]).output().unwrap();
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    let listed = project.finish(list).code(0).json();
+    assert!(listed.to_string().contains("\"10.3.0a20270203\""), "{listed:#}");
 }
 
 #[test]

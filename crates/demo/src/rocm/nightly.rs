@@ -44,6 +44,14 @@ impl Nightly {
         nightly
     }
 
+    /// Creates the build of a day, which is given as a time in seconds since 1970: the newest of the practice upstream.
+    /// Its series has more bulk than those before, so that moving to it changes the sizes, whatever the compiler.
+    #[must_use]
+    pub fn of_day(time: i64) -> Self {
+        let day = jiff::Timestamp::from_second(time).unwrap_or_default().strftime("%Y%m%d");
+        Self::new(&format!("10.3.0a{day}")).payload(96 << 10)
+    }
+
     /// Sets the bytes of bulk.
     #[must_use]
     pub fn payload(self, payload: u64) -> Self {
@@ -101,6 +109,7 @@ mod tests {
         let nightly = Nightly::new("10.1.0a20260811+bkc.20260814");
         assert_eq!((nightly.base().as_str(), nightly.date(), nightly.major_minor()), ("10.1.0", 20_260_811, (10, 1)));
         assert_eq!(nightly.mtime, 1_786_439_824);
+        assert_eq!(Nightly::of_day(1_796_040_000).version, "10.3.0a20261130");
         let odd = Nightly::new("7.9.0.dev0+0123456789abcdef0123456789abcdef01234567");
         assert_eq!((odd.base().as_str(), odd.date()), ("7.9.0", 0));
     }
