@@ -70,21 +70,37 @@ impl Packer {
 }
 
 /// Decompresses pieces.
-pub struct Unpacker(zstd::bulk::Decompressor<'static>);
+pub struct Unpacker {
+    decompressor: zstd::bulk::Decompressor<'static>,
+    /// The piece that was decompressed last.
+    plain: Vec<u8>,
+}
 
 impl Unpacker {
     /// Returns a new one, for one thread.
     pub fn new() -> Result<Self> {
-        Ok(Self(zstd::bulk::Decompressor::new()?))
+        Ok(Self { decompressor: zstd::bulk::Decompressor::new()?, plain: Vec::new() })
     }
 
-    /// Decompresses a piece, and compares it with its digest. Needs no more memory than the piece has.
-    pub fn unpack(&mut self, packed: &[u8], size: u64, digest: Sha256Digest) -> Result<Vec<u8>> {
-        let plain = self.0.decompress(packed, size as usize).ok();
-        plain.filter(|plain| plain.len() as u64 == size && Sha256Digest::of(plain) == digest).ok_or_else(|| {
-            Error::new(Kind::Mismatch, "the remote's copy of a file is damaged").fact("expected", digest)
-        })
+    /// Decompresses a piece of this size. The caller compares the bytes with a digest: those of the piece or those of
+    /// the file that it completes. Needs no more memory than the piece has.
+    pub fn unpack(&mut self, packed: &[u8], size: u64) -> Result<&[u8]> {
+        self.plain.clear();
+        self.plain.reserve_exact(size as usize);
+        let unpacked = self.decompressor.decompress_to_buffer(packed, &mut self.plain);
+        if unpacked.is_ok() && self.plain.len() as u64 == size { Ok(&self.plain) } else { Err(damaged()) }
     }
+
+    /// Decompresses a piece, and compares it with its digest.
+    pub fn unpack_checked(&mut self, packed: &[u8], size: u64, digest: Sha256Digest) -> Result<&[u8]> {
+        let plain = self.unpack(packed, size)?;
+        if Sha256Digest::of(plain) == digest { Ok(plain) } else { Err(damaged().fact("expected", digest)) }
+    }
+}
+
+/// Returns the error for a piece that is not what the index says.
+pub fn damaged() -> Error {
+    Error::new(Kind::Mismatch, "the remote's copy of a file is damaged")
 }
 
 /// Fails unless the bytes that were read of a file in the store are those of its content.
@@ -137,7 +153,8 @@ mod tests {
         let (plain, digest) = (noise(100_000, 2), Sha256Digest::of(&noise(100_000, 2)));
         let packed = Packer::new().unwrap().pack(&plain).unwrap();
         let mut unpacker = Unpacker::new().unwrap();
-        assert_eq!(unpacker.unpack(&packed, 100_000, digest).unwrap(), plain);
+        assert_eq!(unpacker.unpack_checked(&packed, 100_000, digest).unwrap(), plain);
+        assert_eq!(unpacker.unpack(&packed, 100_000).unwrap(), plain);
         for (packed, size, digest) in [
             (&packed[..], 99_999, digest),
             (&packed[..], 100_001, digest),
@@ -145,7 +162,7 @@ mod tests {
             (&packed[..], 100_000, Sha256Digest::of(b"")),
             (&[][..], 100_000, digest),
         ] {
-            assert_eq!(unpacker.unpack(packed, size, digest).unwrap_err().kind(), Kind::Mismatch);
+            assert_eq!(unpacker.unpack_checked(packed, size, digest).unwrap_err().kind(), Kind::Mismatch);
         }
     }
 }

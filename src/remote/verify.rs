@@ -162,7 +162,7 @@ fn verify_pack(
     for (piece, path) in wanted.pieces.values() {
         let mut packed = vec![0; piece.place.length as usize];
         file.read_exact_at(&mut packed, piece.place.offset)?;
-        if unpacker.unpack(&packed, piece.size, piece.digest).is_err() {
+        if unpacker.unpack_checked(&packed, piece.size, piece.digest).is_err() {
             fault("a piece of a file is damaged", format!("{}: {path}", words(wanted)));
         }
     }

@@ -112,13 +112,44 @@ impl Store {
     /// Assembles a tree whose files are all in the blob store (part of another tree, for example) at `tree/` of a new
     /// staging directory.
     pub fn stage_from_blobs(&self, listing: &Listing) -> Result<Staging> {
+        let staging = self.stage_directories(listing)?;
+        self.fill_from_blobs(&staging, listing, &|_| false)?;
+        Ok(staging)
+    }
+
+    /// Creates the directories of a tree at `tree/` of a new staging directory.
+    pub fn stage_directories(&self, listing: &Listing) -> Result<Staging> {
         let staging = self.stage()?;
         let directory = staging.path().join("tree");
         fs_err::create_dir(&directory)?;
         let root = Root::open(&directory)?;
-        for entry in listing.entries() {
+        for entry in listing.entries().iter().filter(|entry| entry.node == Node::Directory) {
+            root.create_directory(&entry.path)?;
+        }
+        Ok(staging)
+    }
+
+    /// Publishes the tree at `tree/` of a staging directory. The blob store has all of its files; those that `is_there`
+    /// returns true for are in the directory already, and so are all directories.
+    pub fn publish_filled(
+        &self,
+        staging: &Staging,
+        listing: &Listing,
+        is_there: &dyn Fn(&Entry) -> bool,
+    ) -> Result<StoredTree> {
+        self.fill_from_blobs(staging, listing, is_there)?;
+        match self.tree(listing.digest()) {
+            Some(there) => Ok(there),
+            None => self.publish(staging, listing),
+        }
+    }
+
+    /// Makes the links of a tree, and links its files from the blob store, but for those that are there.
+    fn fill_from_blobs(&self, staging: &Staging, listing: &Listing, is_there: &dyn Fn(&Entry) -> bool) -> Result<()> {
+        let root = Root::open(&staging.path().join("tree"))?;
+        for entry in listing.entries().iter().filter(|entry| !is_there(entry)) {
             match &entry.node {
-                Node::Directory => root.create_directory(&entry.path)?,
+                Node::Directory => {}
                 Node::Link { target } => root.create_link(&entry.path, target)?,
                 Node::File { executable, digest, .. } => {
                     let blob = self.blob(*digest, *executable);
@@ -143,7 +174,7 @@ impl Store {
                 }
             }
         }
-        Ok(staging)
+        Ok(())
     }
 
     /// Seals `tree/` of a staging directory, adds its listing, and makes both visible by one rename.

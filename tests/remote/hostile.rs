@@ -101,6 +101,52 @@ fn what_is_right_is_received() {
     project.run_in_store("other", &["verify"]).code(0);
 }
 
+/// Returns a pack and an index for a file with these contents in three pieces, of which the last stands first in the pack,
+/// and those pieces.
+fn in_three(plain: &[u8]) -> (Vec<u8>, String, [Vec<u8>; 3]) {
+    let third = plain.len() / 3;
+    let pieces = [&plain[..third], &plain[third..2 * third], &plain[2 * third..]];
+    let packed = pieces.map(|piece| compress(piece, Compression::Zstd));
+    let offsets = [packed[2].len() + packed[1].len(), packed[2].len(), 0];
+    let line = |at: usize| {
+        let (offset, length) = (offsets[at], packed[at].len());
+        format!("0 {offset} {length} {} {}\n", pieces[at].len(), Sha256Digest::of(pieces[at]).hex())
+    };
+    let index = format!("strixlock-index 1\n{}{}{}", line(0), line(1), line(2));
+    ([&*packed[2], &packed[1], &packed[0]].concat(), index, pieces.map(<[u8]>::to_vec))
+}
+
+#[test]
+fn pieces_in_any_order_make_the_file() {
+    let project = project();
+    let (pack, index, _) = in_three(&Made::new().plain);
+    Made { index, pack, ..Made::new() }.serve(&project);
+    project.run_in_store("other", &["pull", "llama"]).code(0);
+    project.run_in_store("other", &["verify"]).code(0);
+}
+
+#[test]
+fn a_piece_of_a_file_that_has_other_bytes_is_named() {
+    let project = project();
+    let made = Made::new();
+    let (good, index, [_, second, _]) = in_three(&made.plain);
+    // A piece of the same length, whose bytes come out as other ones.
+    let mut other = second.clone();
+    other[100] ^= 1;
+    let packed = [&second, &other].map(|piece| compress(piece, Compression::Zstd));
+    let at = good.windows(packed[0].len()).position(|window| window == packed[0]).unwrap();
+    let pack = [&good[..at], &packed[1], &good[at + packed[0].len()..]].concat();
+    let moved = |offset: usize| offset + packed[1].len() - packed[0].len();
+    let index = index
+        .replace(&format!("0 {at} {} ", packed[0].len()), &format!("0 {at} {} ", packed[1].len()))
+        .replace(&format!("0 {} ", at + packed[0].len()), &format!("0 {} ", moved(at + packed[0].len())));
+    Made { index, pack, ..made }.serve(&project);
+    refused(&project, 5, "the remote's copy of a file is damaged");
+    let ran = project.run_in_store("other", &["pull", "llama"]).code(5);
+    let place = format!("bytes {at}+{}", packed[1].len());
+    assert!(ran.stderr.contains(&place) && ran.stderr.contains("bin/run"), "{place}: {}", ran.all());
+}
+
 #[test]
 fn documents_that_lead_elsewhere_are_refused() {
     let project = project();

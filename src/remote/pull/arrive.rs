@@ -1,153 +1,259 @@
 //! Files that are received, from the first piece to their place among the store's contents.
+//!
+//! Each file is written at its own path in the new tree, and hashed as its pieces come: those that come in order are
+//! hashed as they pass, the others are read again at the end.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Lack;
-use crate::digest::{Sha256Digest, hash_reader};
+use crate::digest::{Promise, Sha256, Sha256Digest, hash_reader};
 use crate::error::{Error, Kind, Result};
 use crate::remote::index::Piece;
+use crate::remote::piece::damaged;
 use crate::store::{Staging, Store};
 use crate::threads::lock;
-use crate::tree::confined::{seal_file, stored_mode};
-use crate::tree::{Entry, Listing, Node, named};
+use crate::tree::confined::{Root, seal_file, stored_mode};
+use crate::tree::flush::Flush;
+use crate::tree::{Entry, Listing, named};
 
 /// Number of bytes after which finished files are given to the store.
 const BATCH: u64 = 512 << 20;
+/// Number of bytes that are read at a time.
+const BUFFER: usize = 256 << 10;
 
 /// The files that are received.
 pub struct Arrivals<'a> {
     store: &'a Store,
-    staging: Staging,
-    files: Vec<File<'a>>,
-    /// The place for the bytes of a piece: file and offset.
-    places: HashMap<Sha256Digest, Vec<(usize, u64)>>,
-    pieces: HashMap<Sha256Digest, Piece>,
+    staging: &'a Staging,
+    root: Root,
+    /// The remote's address and packs, for messages.
+    remote: (String, &'a [Promise]),
+    files: Vec<Arrival<'a>>,
+    pieces: HashMap<Sha256Digest, (Piece, Vec<Place>)>,
     /// Files that are complete, and the sum of their sizes.
     complete: Mutex<(Vec<usize>, u64)>,
     /// Held while files are given to the store.
     giving: Mutex<()>,
+    flush: Flush,
+}
+
+/// A place for the bytes of a piece.
+struct Place {
+    /// Number of the file.
+    file: usize,
+    /// Number of the piece in the file.
+    number: usize,
+    offset: u64,
 }
 
 /// One file.
-struct File<'a> {
+struct Arrival<'a> {
     lack: &'a Lack<'a>,
-    /// Its name in the staging directory.
-    name: String,
-    /// Number of pieces that it still needs.
-    missing: AtomicUsize,
-    is_whole: bool,
+    pieces: &'a [Piece],
+    state: Mutex<State>,
 }
 
+/// The part of a file that has come.
+struct State {
+    is_created: bool,
+    /// Number of pieces that are missing.
+    missing: usize,
+    /// Hash of the first pieces, their number and that of their bytes.
+    hash: Sha256,
+    hashed: (usize, u64),
+}
+
+/// The file that a thread wrote to last. It stays open, since the next piece is most often for it, too.
+#[derive(Default)]
+pub struct Hand(Option<(usize, File)>);
+
 impl<'a> Arrivals<'a> {
-    /// Begins to receive files. `of` has the pieces of their contents.
-    pub fn new(store: &'a Store, lacks: &'a [Lack<'a>], of: &HashMap<Sha256Digest, Vec<Piece>>) -> Result<Self> {
-        let staging = store.stage()?;
-        fs_err::create_dir(staging.path().join("tree"))?;
-        let (mut files, mut places, mut pieces) = (Vec::new(), HashMap::<_, Vec<_>>::new(), HashMap::new());
-        for (number, lack) in lacks.iter().enumerate() {
+    /// Begins to receive files at `tree/` of a staging directory. `of` has the pieces of their contents, `remote` the address
+    /// and the packs for messages.
+    pub fn new(
+        store: &'a Store,
+        staging: &'a Staging,
+        remote: (String, &'a [Promise]),
+        lacks: &'a [Lack<'a>],
+        of: &'a HashMap<Sha256Digest, Vec<Piece>>,
+        flush: Flush,
+    ) -> Result<Self> {
+        let root = Root::open(&staging.path().join("tree"))?;
+        let (mut files, mut pieces) = (Vec::new(), HashMap::<_, (Piece, Vec<Place>)>::new());
+        for (file, lack) in lacks.iter().enumerate() {
             let own = of.get(&lack.digest).map(Vec::as_slice).unwrap_or_default();
             let mut offset = 0;
-            for piece in own {
-                places.entry(piece.digest).or_default().push((number, offset));
-                pieces.entry(piece.digest).or_insert(*piece);
+            for (number, piece) in own.iter().enumerate() {
+                let known = pieces.entry(piece.digest).or_insert_with(|| (*piece, Vec::new()));
+                known.1.push(Place { file, number, offset });
                 offset += piece.size;
             }
-            let name = format!("{}{}", lack.digest.hex(), if lack.executable { "x" } else { "" });
-            files.push(File { lack, name, missing: AtomicUsize::new(own.len()), is_whole: own.len() == 1 });
+            let state = State { is_created: false, missing: own.len(), hash: Sha256::default(), hashed: (0, 0) };
+            files.push(Arrival { lack, pieces: own, state: Mutex::new(state) });
         }
-        Ok(Self { store, staging, files, places, pieces, complete: Mutex::default(), giving: Mutex::default() })
+        let (complete, giving) = Default::default();
+        Ok(Self { store, staging, root, remote, files, pieces, complete, giving, flush })
     }
 
     /// Returns the pieces that are needed.
     pub fn wanted(&self) -> impl Iterator<Item = Piece> + '_ {
-        self.pieces.values().copied()
+        self.pieces.values().map(|(piece, _)| *piece)
     }
 
-    /// Returns the path of a file that a piece belongs to, for messages.
-    pub fn name_of(&self, piece: Sha256Digest) -> String {
-        let place = self.places.get(&piece).and_then(|places| places.first());
-        place.map(|(file, _)| named(&self.files[*file].lack.entry.path)).unwrap_or_default()
+    /// Returns the number of the first file that a piece belongs to.
+    pub fn file_of(&self, piece: &Piece) -> usize {
+        self.pieces.get(&piece.digest).and_then(|(_, places)| places.first()).map_or(0, |place| place.file)
     }
 
     /// Makes the files that have no bytes.
     pub fn take_empty(&self) -> Result<()> {
         for (number, file) in self.files.iter().enumerate().filter(|(_, file)| file.lack.size == 0) {
-            fs_err::File::create(self.path(file))?;
-            self.complete(number)?;
+            let new = self.root.create_file(&file.lack.entry.path)?;
+            self.complete(number, new)?;
         }
         Ok(())
     }
 
-    /// Takes a piece, which has this digest.
-    pub fn take(&self, piece: Sha256Digest, plain: &[u8]) -> Result<()> {
-        for (number, offset) in self.places.get(&piece).into_iter().flatten() {
+    /// Takes the bytes of a piece.
+    pub fn take(&self, piece: Sha256Digest, plain: &[u8], hand: &mut Hand) -> Result<()> {
+        for Place { file: number, number: place, offset } in self.pieces.get(&piece).iter().flat_map(|(_, all)| all) {
             let file = &self.files[*number];
-            let mut options = fs_err::OpenOptions::new();
-            let open = options.create(true).truncate(false).write(true).open(self.path(file))?;
-            open.file().write_all_at(plain, *offset)?;
-            // Whoever writes the last piece sees what the others wrote.
-            if file.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
-                self.complete(*number)?;
+            self.open(*number, hand)?.write_all_at(plain, *offset)?;
+            let is_complete = {
+                let mut state = lock(&file.state);
+                if state.hashed.0 == *place {
+                    state.hash.update(plain);
+                    state.hashed = (place + 1, offset + plain.len() as u64);
+                }
+                state.missing -= 1;
+                state.missing == 0
+            };
+            if is_complete && let Some((_, open)) = hand.0.take() {
+                self.compare(file).map_err(|error| error.about(named(&file.lack.entry.path)))?;
+                self.complete(*number, open)?;
             }
         }
+        Ok(())
+    }
+
+    /// Returns a file, open for writing.
+    fn open<'h>(&self, number: usize, hand: &'h mut Hand) -> Result<&'h File> {
+        if hand.0.as_ref().is_none_or(|(open, _)| *open != number) {
+            let Arrival { lack, state, .. } = &self.files[number];
+            let mut state = lock(state);
+            let path = &lack.entry.path;
+            let open = if state.is_created { self.root.reopen(path)? } else { self.root.create_file(path)? };
+            state.is_created = true;
+            hand.0 = Some((number, open));
+        }
+        hand.0.as_ref().map(|(_, open)| open).ok_or_else(|| Error::failure("no file is open"))
+    }
+
+    /// Compares a file that has all pieces with its digest.
+    fn compare(&self, file: &Arrival) -> Result<()> {
+        let (mut hash, (_, mut size)) = {
+            let state = lock(&file.state);
+            (state.hash.clone(), state.hashed)
+        };
+        if size < file.lack.size {
+            let open = self.root.open_file(&file.lack.entry.path)?;
+            let mut rest = BufReader::with_capacity(BUFFER, From { file: &open, at: size });
+            loop {
+                let bytes = rest.fill_buf()?;
+                let count = bytes.len();
+                if count == 0 {
+                    break;
+                }
+                hash.update(bytes);
+                size += count as u64;
+                rest.consume(count);
+            }
+        }
+        let found = hash.finish();
+        if (found, size) == (file.lack.digest, file.lack.size) {
+            return Ok(());
+        }
+        let open = self.root.open_file(&file.lack.entry.path)?;
+        let mut offset = 0;
+        for piece in file.pieces {
+            if hash_reader(From { file: &open, at: offset }.take(piece.size))?.0 != piece.digest {
+                return Err(self.at(damaged().fact("expected", piece.digest), piece));
+            }
+            offset += piece.size;
+        }
+        Err(Error::new(Kind::Mismatch, "the remote's index puts a file together wrongly")
+            .fact("remote", &self.remote.0)
+            .fact("expected", format!("{}  {} bytes", file.lack.digest, file.lack.size))
+            .fact("found", format!("{found}  {size} bytes")))
+    }
+
+    /// Adds the place of a piece to an error.
+    pub fn at(&self, error: Error, piece: &Piece) -> Error {
+        let place = piece.place;
+        let pack = self.remote.1[place.pack].digest;
+        error
+            .fact("remote", &self.remote.0)
+            .fact("pack", format!("{pack} bytes {}+{}", place.offset, place.length))
+            .hint("`strixlock remote verify` lists all damage of a remote")
+    }
+
+    /// Returns the path of a file that a piece belongs to, for messages.
+    pub fn name_of(&self, piece: &Piece) -> String {
+        named(&self.files[self.file_of(piece)].lack.entry.path)
+    }
+
+    /// Seals a file that was compared with its digest.
+    fn complete(&self, number: usize, open: File) -> Result<()> {
+        let lack = self.files[number].lack;
+        seal_file(&open, stored_mode(lack.executable))?;
+        self.flush.soon(open, lack.size);
+        let is_enough = {
+            let mut complete = lock(&self.complete);
+            complete.0.push(number);
+            complete.1 += lack.size;
+            complete.1 >= BATCH
+        };
+        if is_enough && let Ok(_giving) = self.giving.try_lock() {
+            return self.give();
+        }
+        // While another thread gives files, this one goes on receiving.
         Ok(())
     }
 
     /// Gives what is left to the store. Fails if a file is not complete.
     pub fn finish(self) -> Result<()> {
         self.give()?;
-        match self.files.iter().find(|file| file.missing.load(Ordering::Acquire) > 0) {
+        match self.files.iter().find(|file| lock(&file.state).missing > 0) {
             Some(file) => Err(Error::failure("a file was not received").about(named(&file.lack.entry.path))),
             None => Ok(()),
         }
     }
 
-    fn path(&self, file: &File) -> PathBuf {
-        self.staging.path().join("tree").join(&file.name)
-    }
-
-    /// Compares a file with its digest, and seals it.
-    fn complete(&self, number: usize) -> Result<()> {
-        let file = &self.files[number];
-        let open = fs_err::File::open(self.path(file))?;
-        // The only piece of a file has the file's digest, and was compared with it.
-        if !file.is_whole {
-            let (found, size) = hash_reader(open.file())?;
-            if (found, size) != (file.lack.digest, file.lack.size) {
-                return Err(Error::new(Kind::Mismatch, "the remote's index puts a file together wrongly")
-                    .about(named(&file.lack.entry.path))
-                    .fact("expected", format!("{}  {} bytes", file.lack.digest, file.lack.size))
-                    .fact("found", format!("{found}  {size} bytes")));
-            }
-        }
-        seal_file(open.file(), stored_mode(file.lack.executable))?;
-        let is_enough = {
-            let mut complete = lock(&self.complete);
-            complete.0.push(number);
-            complete.1 += file.lack.size;
-            complete.1 >= BATCH
-        };
-        if is_enough { self.give() } else { Ok(()) }
-    }
-
-    /// Gives complete files to the store.
+    /// Gives complete files to the store. They stay in the new tree.
     fn give(&self) -> Result<()> {
-        let _giving = lock(&self.giving);
         let (files, _) = std::mem::take(&mut *lock(&self.complete));
-        let entry = |number: &usize| {
-            let File { lack, name, .. } = &self.files[*number];
-            let node = Node::File { executable: lack.executable, size: lack.size, digest: lack.digest };
-            Entry { path: name.clone().into_bytes(), node }
-        };
         if files.is_empty() {
             return Ok(());
         }
-        self.store.share_all(&self.staging, &Listing::new(files.iter().map(entry).collect()))?;
-        // The store has them under another name now.
-        files.iter().try_for_each(|number| Ok(fs_err::remove_file(self.path(&self.files[*number]))?))
+        let entries: Vec<Entry> = files.iter().map(|number| self.files[*number].lack.entry.clone()).collect();
+        self.store.share_all(self.staging, &Listing::new(entries))
+    }
+}
+
+/// A reader of a file from a place on.
+struct From<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl Read for From<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::FileExt as _;
 
 use super::Lack;
-use super::arrive::Arrivals;
+use super::arrive::{Arrivals, Hand};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 use crate::remote::index::Piece;
@@ -94,13 +94,16 @@ impl LocalPieces {
 
     /// Copies the pieces to the files that need them. Files are compared with their digests when they are complete.
     pub fn give(&self, arrivals: &Arrivals) -> Result<()> {
-        let all: Vec<(&Sha256Digest, &Local)> = self.pieces.iter().collect();
+        let mut all: Vec<(&Sha256Digest, &Local)> = self.pieces.iter().collect();
+        all.sort_unstable_by_key(|(_, local)| (local.tree, &local.path, local.offset));
         let threads = cores();
         on_threads(threads, "a thread that copies files", |mine| {
-            for (digest, local) in all.iter().skip(mine).step_by(threads) {
+            let mut hand = Hand::default();
+            // Each thread has a part of its own, so that most pieces of a file come in order.
+            for (digest, local) in all.chunks(all.len().div_ceil(threads).max(1)).nth(mine).unwrap_or_default() {
                 let mut plain = vec![0; local.size as usize];
                 self.roots[local.tree].open_file(&local.path)?.read_exact_at(&mut plain, local.offset)?;
-                arrivals.take(**digest, &plain)?;
+                arrivals.take(**digest, &plain, &mut hand)?;
             }
             Ok(())
         })

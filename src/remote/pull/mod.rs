@@ -1,14 +1,15 @@
 //! Receives a tree from a remote: only the pieces of contents that the store lacks, as ranges of packs.
 //!
-//! Contents are staged, compared with the SHA-256 in the listing, and given to the store in batches, so that a pull
-//! that is killed goes on where it was. Then the tree is assembled from the store's contents and published, as any
-//! tree. A large content of which the store has another version is put together from the pieces in which both agree.
+//! Files are written at their places in a staged tree, compared with the SHA-256 in the listing, and given to the store in
+//! batches, so that a pull that is killed goes on where it was. Then the rest of the tree is linked from the store's
+//! contents, and it is published, as any tree. A large content of which the store has another version is put together
+//! from the pieces in which both agree.
 
 mod arrive;
 mod local;
 mod spans;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
@@ -21,15 +22,16 @@ use super::small;
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::Result;
 use crate::progress::{Doing, Progress, Unit};
-use crate::store::{Store, StoredTree};
-use crate::threads::on_threads;
+use crate::store::{Staging, Store, StoredTree};
+use crate::threads::{ended, on_threads};
+use crate::tree::flush::Flush;
 use crate::tree::{Entry, Listing, Node};
 
-use arrive::Arrivals;
+use arrive::{Arrivals, Hand};
 use local::LocalPieces;
-use spans::{Span, spans};
+use spans::{Span, runs};
 
-/// Number of ranges that are received or unpacked at a time. The fetcher allows two connections to each host; the
+/// Number of runs that are received or unpacked at a time. The fetcher allows two connections to each host; the
 /// others unpack meanwhile.
 const WORKERS: usize = 4;
 
@@ -72,13 +74,16 @@ pub fn pull(
     let missing = lacks.iter().map(|lack| lack.size).sum();
     let size = listing.total_size();
     let mut received = Received { bytes: 0, had: size.saturating_sub(missing), size };
+    let staging = store.stage_directories(&listing)?;
     if !lacks.is_empty() {
         store.demand_space(missing)?;
         let index = small::read_index(remote, manifest, &contents)?;
         let small = manifest.listing.size + manifest.index.size;
-        received.bytes = small + Pull { remote, store, manifest, name, progress }.run(&lacks, &contents, index)?;
+        received.bytes =
+            small + Pull { remote, store, manifest, name, progress }.run(&staging, &lacks, &contents, index)?;
     }
-    Ok((store.publish_from_blobs(&listing)?, received))
+    let new: HashSet<&[u8]> = lacks.iter().map(|lack| lack.entry.path.as_slice()).collect();
+    Ok((store.publish_filled(&staging, &listing, &|entry| new.contains(entry.path.as_slice()))?, received))
 }
 
 /// Returns the files that the store lacks.
@@ -104,47 +109,45 @@ struct Pull<'a> {
 
 impl Pull<'_> {
     /// Receives the contents that are lacking. Returns the number of bytes that the remote sent.
-    fn run(&self, lacks: &[Lack], contents: &[Content], index: Vec<Vec<Piece>>) -> Result<u64> {
+    fn run(&self, staging: &Staging, lacks: &[Lack], contents: &[Content], index: Vec<Vec<Piece>>) -> Result<u64> {
         let of: HashMap<Sha256Digest, Vec<Piece>> = contents.iter().map(|content| content.digest).zip(index).collect();
         let local = LocalPieces::find(self.store, self.name, lacks, &of)?;
-        let arrivals = Arrivals::new(self.store, lacks, &of)?;
+        let (flush, flusher) = Flush::start();
+        let remote = (self.remote.address(), self.manifest.packs.as_slice());
+        let arrivals = Arrivals::new(self.store, staging, remote, lacks, &of, flush)?;
         arrivals.take_empty()?;
         let wanted = arrivals.wanted().filter(|piece| !local.has(piece.digest));
-        let spans = spans(wanted, &self.manifest.packs);
-        let total = spans.iter().map(|span| span.length).sum::<u64>();
+        let runs = runs(wanted, &self.manifest.packs, |piece| arrivals.file_of(piece));
+        let total = runs.iter().flatten().map(|span| span.length).sum::<u64>();
         local.give(&arrivals)?;
         let task = self.progress.begin(Doing::Fetch, self.name, Some(total), Unit::Bytes);
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        on_threads(WORKERS.min(spans.len()), "a thread that receives files", |_| {
-            let mut unpacker = Unpacker::new()?;
-            while let Some(span) = spans.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.receive(span, &arrivals, &mut unpacker)?;
-                let length = span.length as usize;
-                task.set_position((done.fetch_add(length, Ordering::Relaxed) + length) as u64);
+        on_threads(WORKERS.min(runs.len()), "a thread that receives files", |_| {
+            let (mut unpacker, mut hand) = (Unpacker::new()?, Hand::default());
+            while let Some(run) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                for span in run {
+                    self.receive(span, &arrivals, &mut unpacker, &mut hand)?;
+                    let length = span.length as usize;
+                    task.set_position((done.fetch_add(length, Ordering::Relaxed) + length) as u64);
+                }
             }
             Ok(())
         })?;
         arrivals.finish()?;
+        ended(flusher.join(), "the thread that flushes files")?;
         task.done(None);
         Ok(total)
     }
 
     /// Receives a range of a pack and takes its pieces apart.
-    fn receive(&self, span: &Span, arrivals: &Arrivals, unpacker: &mut Unpacker) -> Result<()> {
-        let pack = self.manifest.packs[span.pack];
-        let bytes = self.remote.part(pack, span.offset, span.length)?;
+    fn receive(&self, span: &Span, arrivals: &Arrivals, unpacker: &mut Unpacker, hand: &mut Hand) -> Result<()> {
+        let bytes = self.remote.part(self.manifest.packs[span.pack], span.offset, span.length)?;
         for piece in &span.pieces {
             let begin = (piece.place.offset - span.offset) as usize;
             let packed = bytes.get(begin..begin + piece.place.length as usize).unwrap_or_default();
-            let plain = unpacker.unpack(packed, piece.size, piece.digest).map_err(|error| {
-                let place = format!("{} bytes {}+{}", pack.digest, piece.place.offset, piece.place.length);
-                error
-                    .about(arrivals.name_of(piece.digest))
-                    .fact("remote", self.remote.address())
-                    .fact("pack", place)
-                    .hint("`strixlock remote verify` lists all damage of a remote")
-            })?;
-            arrivals.take(piece.digest, &plain)?;
+            let plain = unpacker.unpack(packed, piece.size);
+            let plain = plain.map_err(|error| arrivals.at(error, piece).about(arrivals.name_of(piece)))?;
+            arrivals.take(piece.digest, plain, hand)?;
         }
         Ok(())
     }

@@ -28,19 +28,21 @@ const WAITING: usize = 16;
 
 /// A handle that sends files to a thread that flushes them. The thread ends when the last handle is dropped.
 #[derive(Clone)]
-pub(super) struct Flush {
+pub struct Flush {
     files: Sender<File>,
     bytes: Arc<AtomicU64>,
 }
 
 impl Flush {
-    pub(super) fn start() -> (Self, JoinHandle<Result<()>>) {
+    /// Starts the thread. It returns the first error.
+    #[must_use]
+    pub fn start() -> (Self, JoinHandle<Result<()>>) {
         let (files, given) = bounded(WAITING);
         (Self { files, bytes: Arc::default() }, std::thread::spawn(move || flush(&given)))
     }
 
     /// Hands over a file of `size` bytes. Does not wait.
-    pub(super) fn soon(&self, file: File, size: u64) {
+    pub fn soon(&self, file: File, size: u64) {
         if self.bytes.fetch_add(size, Ordering::Relaxed) >= MUCH && size >= LARGE {
             let _ = self.files.try_send(file);
         }

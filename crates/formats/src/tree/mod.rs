@@ -7,7 +7,7 @@ mod archive;
 mod compression;
 pub mod confined;
 mod entries;
-mod flush;
+pub mod flush;
 mod foreign;
 mod gzip;
 mod links;
