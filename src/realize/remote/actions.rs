@@ -8,6 +8,7 @@ use strixlock_reapi::{BlobDigest, Cache, Inputs as Blobs, Job, Node, Outcome, Ou
 
 use super::super::configure::Configures;
 use super::super::configured::Unused;
+use super::super::settings::BuilderSettings;
 use super::calls::{self, Object};
 use super::inputs::{ActionTree, Inputs};
 use super::run::RemoteBuild;
@@ -56,11 +57,33 @@ pub(super) struct Step<'s> {
     pub to: &'s Path,
 }
 
+/// Returns the name of the worker that ran an action.
+pub(super) fn worker(outcome: &Outcome) -> &str {
+    if outcome.worker.is_empty() { "not named" } else { &outcome.worker }
+}
+
 /// Writes into the log which action ran, and who ran it.
 pub(super) fn log_action(log: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
-    let worker = if outcome.worker.is_empty() { "not named" } else { &outcome.worker };
     let from = if outcome.cached { ", from the cache" } else { "" };
-    writeln!(log, "action {}, worker {worker}{from}", outcome.action.sha256)
+    writeln!(log, "action {}, worker {}{from}", outcome.action.sha256, worker(outcome))
+}
+
+/// Returns the job that runs a script in a tree with this mark, and that writes the directory `output`.
+pub(super) fn job(
+    builder: &BuilderSettings,
+    (mark, input_root): (&str, BlobDigest),
+    script: &str,
+    environment: &BTreeMap<String, String>,
+    output: &str,
+) -> Job {
+    Job {
+        arguments: script::command(mark, script, environment.iter()),
+        environment: environment.clone(),
+        outputs: vec![output.trim_start_matches('/').to_owned()],
+        platform: builder.platform.clone(),
+        timeout: builder.timeout,
+        input_root,
+    }
 }
 
 /// Fails if results for ourselves have links, by which we would read other files, or are too large.
@@ -88,15 +111,8 @@ impl Remote<'_> {
     /// Runs an action, and downloads the directory that it wrote.
     pub fn run(&mut self, step: &Step) -> Result<(Outcome, Unused)> {
         let RemoteBuild { of, builder, .. } = self.build;
-        let output = step.output.trim_start_matches('/');
-        let job = Job {
-            arguments: script::command(&self.build.mark(), step.script, step.environment.iter()),
-            environment: step.environment.clone(),
-            outputs: vec![output.to_owned()],
-            platform: builder.platform.clone(),
-            timeout: builder.timeout,
-            input_root: step.tree.root,
-        };
+        let mark = self.build.mark();
+        let job = job(builder, (&mark, step.tree.root), step.script, step.environment, step.output);
         let blobs = Blobs { shared: &self.inputs.shared, own: &step.tree.own };
         let mut cache = self.build.cache;
         loop {
@@ -106,7 +122,7 @@ impl Remote<'_> {
             let unused = watcher.finish(&outcome, &self.build.service_name())?;
             log_action(self.log, &outcome)?;
             self.task.phase("download");
-            let taken = self.service.output(&outcome, output, LARGEST_TREE).and_then(|tree| {
+            let taken = self.service.output(&outcome, &job.outputs[0], LARGEST_TREE).and_then(|tree| {
                 if step.output == RECORD {
                     demand_record(&tree)?;
                 }
@@ -148,13 +164,10 @@ impl Remote<'_> {
         Ok(all)
     }
 
-    /// Like [`compile`](Self::compile). Compiles everything if the service has lost objects meanwhile.
-    pub fn compile_with(
-        &mut self,
-        variables: &BTreeMap<String, String>,
-        made: &[Object],
-    ) -> Result<(Outcome, PathBuf)> {
-        let failed = match self.compile(variables, made) {
+    /// Compiles what is not there as an object, and installs; compiles everything if the service has lost objects
+    /// meanwhile. Returns the directory below which the project was installed.
+    pub fn compile(&mut self, variables: &BTreeMap<String, String>, made: &[Object]) -> Result<(Outcome, PathBuf)> {
+        let failed = match self.compile_once(variables, made) {
             Err(error) if !made.is_empty() => error,
             done => return done,
         };
@@ -163,15 +176,13 @@ impl Remote<'_> {
             Ok(missing) if !missing.is_empty() => {
                 let note = format!("the remote builder has lost {} objects and compiles everything", missing.len());
                 self.build.of.intake.fetcher.progress().note(&note);
-                self.compile(variables, &[])
+                self.compile_once(variables, &[])
             }
             _ => Err(failed),
         }
     }
 
-    /// Compiles what is not there as an object, and installs. Returns the directory below which the project was
-    /// installed.
-    pub fn compile(&mut self, variables: &BTreeMap<String, String>, made: &[Object]) -> Result<(Outcome, PathBuf)> {
+    fn compile_once(&mut self, variables: &BTreeMap<String, String>, made: &[Object]) -> Result<(Outcome, PathBuf)> {
         let (build, to) = (self.build, self.staging.join("dest"));
         let (of, mut environment) = (build.of, build.environment.clone());
         let jobs = build.jobs_in_action();

@@ -92,7 +92,7 @@ impl<'b> RemoteBuild<'b> {
         let configured = configure(self.of, &files, &mut variables, &mut remote)?;
         let tools = remote.versions(&tools)?;
         let (objects, used) = calls::make(&mut remote, &variables)?;
-        let (outcome, dest) = remote.compile_with(&variables, &objects)?;
+        let (outcome, dest) = remote.compile(&variables, &objects)?;
         let mut record = BuildRecord::of_remote(tools, self.remote_record(&outcome));
         record.set_configured(configured, build::left_field(self.of.recipe), &variables);
         let tree = staging.path().join("tree");

@@ -6,10 +6,10 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use strixlock_reapi::{BlobDigest, Cache, Inputs as Blobs, Job, Node, Outcome, Service, Stage, Watch};
+use strixlock_reapi::{BlobDigest, Cache, Inputs as Blobs, Node, Outcome, Service, Stage, Watch};
 
 use super::super::super::settings::BuilderSettings;
-use super::super::actions::log_action;
+use super::super::actions::{job, log_action, worker};
 use super::super::inputs::Inputs;
 use super::super::script::{self, RECORD};
 use super::command::Call;
@@ -108,7 +108,7 @@ impl Compiled<'_> {
                         End::Left(why) => writeln!(log, "left to the last action: {why}")?,
                         End::Made(digest, outcome) => {
                             log_action(log, &outcome)?;
-                            counts.add(outcome);
+                            counts.add(&outcome);
                             made.insert(number, digest);
                         }
                     }
@@ -139,14 +139,7 @@ impl Compiled<'_> {
         if !seen.uses_time {
             environment.remove(CLOCK);
         }
-        let job = Job {
-            arguments: script::command(&self.mark, &script(call), environment.iter()),
-            environment,
-            outputs: vec![RECORD.trim_start_matches('/').to_owned()],
-            platform: self.builder.platform.clone(),
-            timeout: self.builder.timeout,
-            input_root: tree.root,
-        };
+        let job = job(self.builder, (&self.mark, tree.root), &script(call), &environment, RECORD);
         let blobs = Blobs { shared: &self.inputs.shared, own: &tree.own };
         let mut cache = self.cache;
         loop {
@@ -184,12 +177,11 @@ impl Compiled<'_> {
 }
 
 impl Counts {
-    fn add(&mut self, outcome: Outcome) {
+    fn add(&mut self, outcome: &Outcome) {
         if outcome.cached {
             self.cached += 1;
         } else {
-            let worker = if outcome.worker.is_empty() { "not named".to_owned() } else { outcome.worker };
-            *self.by_worker.entry(worker).or_default() += 1;
+            *self.by_worker.entry(worker(outcome).to_owned()).or_default() += 1;
         }
     }
 }

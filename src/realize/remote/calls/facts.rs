@@ -20,14 +20,6 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Returns the facts about both texts.
-    pub fn with(mut self, other: &Self) -> Self {
-        self.uses_time |= other.uses_time;
-        self.asked = self.asked.zip(other.asked.as_ref()).map(|(one, other)| &one | other);
-        self.included.extend(other.included.iter().cloned());
-        self
-    }
-
     /// Reads the text of a file.
     pub fn of(text: &[u8]) -> Self {
         let has = |word: &[u8]| memchr::memmem::find(text, word).is_some();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::super::compile_cache::CacheUse;
 use super::super::actions::{Remote, Step};
@@ -85,9 +85,8 @@ pub(in super::super) fn make(
         at_once: of.settings.jobs,
         progress: of.intake.fetcher.progress(),
     };
-    let tried = fit.len();
     let (made, counts) = compiled.run(fit, remote.log, remote.task)?;
-    if tried < all || made.len() < tried {
+    if made.len() < all {
         let note = format!("{} of {all} compiler calls are left to the last action of the build", all - made.len());
         of.intake.fetcher.progress().note(&note);
     }
@@ -101,7 +100,7 @@ pub(in super::super) fn make(
 }
 
 /// Lets a worker find out which files each call reads. Returns the directory with the results.
-fn scanned(remote: &mut Remote, variables: &BTreeMap<String, String>, calls: &[Call]) -> Result<std::path::PathBuf> {
+fn scanned(remote: &mut Remote, variables: &BTreeMap<String, String>, calls: &[Call]) -> Result<PathBuf> {
     let build = remote.build;
     let configure = build::commands(build.of.recipe, variables, 1).into_iter().next();
     let configure = configure.map(|(_, command)| command).unwrap_or_default();

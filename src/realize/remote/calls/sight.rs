@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 use strixlock_reapi::BlobDigest;
@@ -61,7 +62,7 @@ pub(super) struct Sight<'s> {
     named: BTreeMap<String, Vec<String>>,
     /// Names of everything in the project, generated or not, without directories.
     there: BTreeSet<String>,
-    known: RefCell<HashMap<String, Option<Facts>>>,
+    known: RefCell<HashMap<String, Option<Rc<Facts>>>>,
 }
 
 /// A tree of which calls see only what they read.
@@ -119,25 +120,26 @@ impl<'s> Sight<'s> {
     /// Returns the files that a call sees, which reads these; or the reason why it must see everything.
     pub fn of(&self, call: &Call, read: &[String]) -> Result<Seen, String> {
         let mut seen = Seen::default();
-        let mut asked = BTreeSet::new();
+        let words = Facts::of(call.launched().join(" ").as_bytes());
+        seen.uses_time = words.uses_time;
+        let mut asked = words.asked.ok_or("its command asks for files by a macro")?;
         let (mut left, mut looked_at) = (read.to_vec(), BTreeSet::new());
-        let mut facts = Facts::of(call.launched().join(" ").as_bytes());
         while let Some(path) = left.pop() {
             if !looked_at.insert(path.clone()) {
                 continue;
             }
-            let found = self.add(&path, &mut seen)?;
-            if found.asked.is_none() && is_in(&walked(&path).0, "/build") {
-                return Err(format!("{path} reads data, or asks for files by a macro"));
+            let facts = self.add(&path, &mut seen)?;
+            seen.uses_time |= facts.uses_time;
+            match &facts.asked {
+                Some(names) => asked.extend(names.iter().cloned()),
+                // Headers of the system do not ask for files of the project, whatever they hide behind macros.
+                None if !is_in(&walked(&path).0, "/build") => {}
+                None => return Err(format!("{path} reads data, or asks for files by a macro")),
             }
             if call.has_device_side() {
-                left.extend(found.included.iter().flat_map(|name| self.ours(name)));
+                left.extend(facts.included.iter().flat_map(|name| self.ours(name)));
             }
-            // Headers of the system do not ask for files of the project, whatever they hide behind macros.
-            facts = facts.with(&Facts { asked: Some(found.asked.unwrap_or_default()), ..found });
         }
-        seen.uses_time = facts.uses_time;
-        asked.extend(facts.asked.ok_or("its command asks for files by a macro")?);
         // A file of another kind than those that are laid, such as a link, would be missed.
         let is_missed = |name: &&String| {
             let mut all = self.ours(name).peekable();
@@ -159,7 +161,7 @@ impl<'s> Sight<'s> {
     }
 
     /// Adds a file. Returns the facts about it.
-    fn add(&self, path: &str, seen: &mut Seen) -> Result<Facts, String> {
+    fn add(&self, path: &str, seen: &mut Seen) -> Result<Rc<Facts>, String> {
         let (inside, above) = walked(path);
         for (place, part) in [(SOURCE, self.source), (BUILD, self.generated)] {
             let Some(below) = inside.strip_prefix(place).and_then(|rest| rest.strip_prefix('/')) else { continue };
@@ -225,9 +227,9 @@ impl<'s> Sight<'s> {
     }
 
     /// Returns the facts about a file, which is read once. `None` if it cannot be read.
-    fn facts(&self, name: &str, read: impl FnOnce() -> Option<Vec<u8>>) -> Option<Facts> {
+    fn facts(&self, name: &str, read: impl FnOnce() -> Option<Vec<u8>>) -> Option<Rc<Facts>> {
         let mut known = self.known.borrow_mut();
-        known.entry(name.to_owned()).or_insert_with(|| read().map(|bytes| Facts::of(&bytes))).clone()
+        known.entry(name.to_owned()).or_insert_with(|| read().map(|bytes| Rc::new(Facts::of(&bytes)))).clone()
     }
 
     /// Reads a file of the root or of the ROCm tree. Links stay in their tree.
