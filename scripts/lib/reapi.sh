@@ -116,13 +116,17 @@ wait_for_compiler() {
   fail "none of ${*:2} ever compiled"
 }
 
-# kill_runner PORT : kills what a service runs.
+# kill_runner PORT : kills what a service runs. A compiler call may end in between: then the next one is killed.
 kill_runner() {
-  local found
-  found=$(runners "$1")
-  [ -n "$found" ] || fail "the service runs nothing"
-  # shellcheck disable=SC2086
-  kill -KILL $found
+  local process killed=
+  for _ in $(seq 300); do
+    for process in $(runners "$1"); do
+      ! kill -KILL "$process" 2> /dev/null || killed=yes
+    done
+    [ -z "$killed" ] || return 0
+    sleep 0.05
+  done
+  fail "the service runs nothing"
 }
 
 # real_build ADDRESS : builds the real llama.cpp with its CPU backend here and by a service, and compares. Then ten of
