@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
-# Sourced by scripts/e2e-reapi after reapi.sh: BuildGrid, which keeps files and results and hands actions out, and
-# workers that carry them out. Each worker is like a machine of its own: a buildbox-worker and the storage between it
-# and BuildGrid's.
+# Sourced by scripts/e2e-reapi and scripts/e2e-depths after reapi.sh: BuildGrid, which keeps files and results and hands
+# actions out, and workers that carry them out. Each worker is like a machine of its own: a buildbox-worker and the
+# storage between it and BuildGrid's.
 
 # get_buildgrid : installs BuildGrid from PyPI, and PostgreSQL, into $work/buildgrid.
 get_buildgrid() {
@@ -100,6 +100,14 @@ worker() {
   servers+=($!)
   wait_for "$log" 'Starting buildbox-worker'
   wait_for "$work/casd-$1.log" 'Server listening'
+}
+
+# keep_to NAME CORE : lets a worker, and all that it starts, use one core only.
+keep_to() {
+  local process
+  for process in $(below "${builders[$1]}"); do
+    taskset --all-tasks --cpu-list --pid "$2" "$process" > /dev/null
+  done
 }
 
 # kill_worker NAME : ends a worker as when its machine loses power: all its processes at once.

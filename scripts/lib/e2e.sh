@@ -75,6 +75,12 @@ fail() {
   exit 1
 }
 
+# equal FOUND EXPECTED TEXT : fails with the text unless both are the same.
+equal() { [ "$1" = "$2" ] || fail "$3: $1 is not $2"; }
+
+# in_store STORE ARGUMENT... : runs strixlock in $project with a store of its own.
+in_store() { (cd "$project" && "$strixlock" --store "$work/store-$1" "${@:2}"); }
+
 # wait_for LOG TEXT : waits until the log of a server that was just started has a text.
 wait_for() {
   for _ in $(seq 300); do

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# Sourced by scripts/e2e-reapi: buildbox of Debian unstable in a directory of its own, and services made of it.
+# Sourced by scripts/e2e-reapi and scripts/e2e-depths: buildbox of Debian unstable in a directory of its own, and
+# services made of it.
 
 # get_buildbox : unpacks buildbox, nginx, a shell for workers, and all that they need into $work/buildbox.
 get_buildbox() { unpack "$work/buildbox" buildbox dash nginx; }
@@ -148,7 +149,10 @@ real_build() {
   step "the real llama.cpp, by the service"
   time in_store real-there realize --builder "$address" --json > "$work/real-there.json"
   equal "$(tree_of llama "$work/real-there.json")" "$(tree_of llama "$work/real-here.json")" "another tree"
-  in_store real-there log llama | grep -A4 '^compiler calls'
+  in_store real-there log llama | grep -A4 '^compiler calls' | tee "$work/calls"
+  for one in left right; do
+    grep -q " $one" "$work/calls" || fail "the worker $one compiled nothing"
+  done
   step "the real llama.cpp, out of the service's cache"
   time in_store real-again realize --builder "$address" --json > "$work/real-again.json"
   equal "$(tree_of llama "$work/real-again.json")" "$(tree_of llama "$work/real-here.json")" "another tree"
