@@ -61,7 +61,12 @@ impl Remote {
                 stage: None,
                 waited: Box::pin(sleep(self.settings.queue)),
             };
-            let failed = match execution.follow().await {
+            let mut stopped = self.stopped.subscribe();
+            let ended = tokio::select! {
+                ended = execution.follow() => ended,
+                _ = stopped.wait_for(|stopped| *stopped) => Err(Error::failure("the remote build was stopped").into()),
+            };
+            let failed = match ended {
                 Ok((result, cached)) => {
                     let Execution { output, watch, .. } = execution;
                     let outcome = Outcome::read(&result, encoded.action, &job.outputs, cached)?;

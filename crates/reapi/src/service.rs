@@ -5,6 +5,7 @@ use std::time::Duration;
 use bazel_remote_apis::google::bytestream::byte_stream_client::ByteStreamClient;
 use bazel_remote_apis::google::longrunning::operations_client::OperationsClient;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Status};
 use tracing::info;
@@ -42,6 +43,8 @@ pub(crate) struct Remote {
     pub settings: Settings,
     pub line: Line,
     pub can: Capabilities,
+    /// True when the results of jobs are no longer wanted.
+    pub stopped: watch::Sender<bool>,
 }
 
 impl Service {
@@ -57,7 +60,13 @@ impl Service {
             Ok::<_, crate::error::Error>((line, can))
         })?;
         info!("remote builder {}: {can:?}", settings.address);
-        Ok(Self { runtime, remote: Remote { settings, line, can } })
+        Ok(Self { runtime, remote: Remote { settings, line, can, stopped: watch::Sender::new(false) } })
+    }
+
+    /// Ends the jobs that other threads have running, and those that they begin later: they fail, and the service is told
+    /// to cancel them.
+    pub fn stop(&self) {
+        self.remote.stopped.send_replace(true);
     }
 
     /// Returns whether links in trees may be absolute.

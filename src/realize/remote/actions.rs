@@ -122,6 +122,10 @@ impl Remote<'_> {
             let unused = watcher.finish(&outcome, &self.build.service_name())?;
             log_action(self.log, &outcome)?;
             self.task.phase("download");
+            // An earlier result may have arrived in part.
+            if step.to.exists() {
+                fs_err::remove_dir_all(step.to)?;
+            }
             let taken = self.service.output(&outcome, &job.outputs[0], LARGEST_TREE).and_then(|tree| {
                 if step.output == RECORD {
                     demand_record(&tree)?;
@@ -134,9 +138,6 @@ impl Remote<'_> {
                 Err(error) if outcome.cached && cache == Cache::Use => {
                     progress
                         .note(&format!("the result in the remote builder's cache is not whole: {}", error.message()));
-                    if step.to.exists() {
-                        fs_err::remove_dir_all(step.to)?;
-                    }
                     cache = Cache::Ignore;
                 }
                 Err(error) => return Err(error),

@@ -4,7 +4,7 @@ mod server;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bazel_remote_apis::build::bazel::remote::execution::v2::{
@@ -424,6 +424,33 @@ fn cancelling_reaches_the_service() {
     server.with(|state| state.stream = Some(("logs/1".to_owned(), b"said".to_vec())));
     assert!(run(&connect(&server).unwrap(), Cache::Use, &mut Cancels).is_err());
     assert!(server.with(|state| state.cancelled.contains(&"operations/1".to_owned())));
+}
+
+#[test]
+fn a_service_that_is_stopped_ends_all_jobs() {
+    struct Tells(mpsc::Sender<()>);
+    impl Watch for Tells {
+        fn stage(&mut self, _: &Stage) {}
+        fn uploaded(&mut self, _: u64, _: u64) {}
+        fn output(&mut self, _: &[u8]) -> io::Result<()> {
+            self.0.send(()).map_err(io::Error::other)
+        }
+    }
+    let server = ready(&[], &[Step::Hangs, Step::Hangs]);
+    server.with(|state| state.stream = Some(("logs/1".to_owned(), b"said".to_vec())));
+    let service = connect(&server).unwrap();
+    let (send, said) = mpsc::channel();
+    let error = std::thread::scope(|scope| {
+        let running = scope.spawn(|| run(&service, Cache::Use, &mut Tells(send)));
+        said.recv().unwrap();
+        service.stop();
+        running.join().unwrap().unwrap_err()
+    });
+    assert!(error.to_string().contains("was stopped"), "{error:?}");
+    assert!(server.with(|state| state.cancelled.contains(&"operations/1".to_owned())));
+    // One that begins later ends, too.
+    let error = run(&service, Cache::Use, &mut Noted::default()).unwrap_err();
+    assert!(error.to_string().contains("was stopped"), "{error:?}");
 }
 
 #[test]

@@ -95,6 +95,9 @@ impl Compiled<'_> {
             drop(send);
             let mut failed = None;
             for (done, (number, said, end)) in (1..).zip(ended) {
+                if failed.is_some() {
+                    continue;
+                }
                 let object = &calls[number].0.object;
                 task.set_position(done);
                 task.detail(&visible(object));
@@ -115,8 +118,10 @@ impl Compiled<'_> {
                     Ok(())
                 });
                 if let Err(error) = noted {
+                    // The others end soon, instead of with their last compiler.
                     stopped.store(true, Ordering::Relaxed);
-                    failed.get_or_insert(error);
+                    self.service.stop();
+                    failed = Some(error);
                 }
             }
             failed
