@@ -75,10 +75,7 @@ impl Build<'_> {
         let log_path = staging.path().join(LOG);
         let mut log = fs_err::File::create(&log_path)?;
         // The staging directory is deleted; the log of a failure is kept.
-        let kept = |failed: Error| match self.intake.store.keep_failed_log(derivation, &log_path) {
-            Ok(place) => failed.fact("log", place.display()),
-            Err(error) => error,
-        };
+        let kept = |failed: Error| self.intake.store.with_failed_log(failed, derivation, &log_path);
         sandbox.describe(&mut log)?;
         // Logs the mounts that are visible inside, as the kernel reports them.
         sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {}).map_err(kept)?;

@@ -180,9 +180,7 @@ impl Realizer<'_> {
         let proof = match runtime.prove(&staging.path().join("tree"), &work, &mut log) {
             Ok(proof) => proof,
             // The staging directory is deleted; the log is kept.
-            Err(error) => {
-                return Err(error.fact("log", store.keep_failed_log(derivation, &log_path)?.display()));
-            }
+            Err(error) => return Err(store.with_failed_log(error, derivation, &log_path)),
         };
         if !proof.not_run.is_empty() {
             self.intake.fetcher.progress().note(&format!(

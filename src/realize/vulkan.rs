@@ -130,7 +130,7 @@ impl Realizer<'_> {
         let proof = match prove_drivers(&claim, &mut log) {
             Ok(proof) => proof,
             // The staging directory is deleted; the log is kept.
-            Err(error) => return Err(error.fact("log", store.keep_failed_log(derivation, &log_path)?.display())),
+            Err(error) => return Err(store.with_failed_log(error, derivation, &log_path)),
         };
         // Strings and numbers always serialize.
         let about = serde_json::to_vec_pretty(&json!({ "proof": proof })).unwrap_or_default();

@@ -110,6 +110,15 @@ impl Store {
         all.into_iter().map(|(_, path)| path).collect()
     }
 
+    /// Keeps the log of a failed build, until one succeeds, and returns its error with the place of the log.
+    #[must_use]
+    pub fn with_failed_log(&self, failed: Error, id: DerivationId, log: &Path) -> Error {
+        match self.keep_failed_log(id, log) {
+            Ok(place) => failed.fact("log", place.display()),
+            Err(error) => failed.fact("log", format!("not kept: {error}", error = error.message())),
+        }
+    }
+
     /// Keeps the log of a failed build, until one succeeds.
     pub fn keep_failed_log(&self, id: DerivationId, log: &Path) -> Result<PathBuf> {
         let directory = self.make_directory(&format!("outputs/{}", id.hex()))?;

@@ -31,6 +31,7 @@ pub struct Staging {
 impl Store {
     /// Creates an empty staging directory, on the store's file system.
     pub fn stage(&self) -> Result<Staging> {
+        self.demand_writable()?;
         let tmp = self.root.join("tmp");
         loop {
             // The lock is taken before the directory exists, so that no sweep sees an unlocked directory.

@@ -1,5 +1,6 @@
 //! Connections to a service: time-outs, TLS, client certificates and tokens.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,8 +81,9 @@ impl Settings {
 
     /// Fails if something secret would be sent in the clear, to another machine than this.
     fn demand_plain(&self, endpoint: Endpoint) -> Result<Endpoint> {
-        let is_here =
-            matches!(self.address.host.as_str(), "localhost" | "[::1]") || self.address.host.starts_with("127.");
+        let host = self.address.host.as_str();
+        let number = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        let is_here = host == "localhost" || number.is_ok_and(|number| number.is_loopback());
         if self.identity.is_some() || self.authorities.is_some() || (self.token.is_some() && !is_here) {
             return Err(Error::new(Kind::Invalid, "the remote builder has certificates or a token, and no TLS")
                 .fact("builder", &self.address)
@@ -101,7 +103,7 @@ impl Settings {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).map_err(|error| {
         Error::new(Kind::Invalid, "cannot read a file of the remote builder")
             .fact("path", file.display())
@@ -121,8 +123,10 @@ mod tests {
         let token = |address: &str| Settings { token: Some("/token".into()), ..with(address) };
         assert!(with("reapi://build").channel().is_ok() && with("reapis://build").channel().is_ok());
         assert!(token("reapi://127.0.0.1").channel().is_ok() && token("reapis://build").channel().is_ok());
+        assert!(token("reapi://[::1]").channel().is_ok() && token("reapi://localhost").channel().is_ok());
         let error = token("reapi://build").channel().unwrap_err().to_string();
         assert!(error.contains("reapis://build:50051"), "{error}");
+        assert!(token("reapi://127.0.0.1.example").channel().is_err());
         let files = Some(("/no/certificate".into(), "/no/key".into()));
         let error = Settings { identity: files, ..with("reapis://build") }.channel().unwrap_err().to_string();
         assert!(error.contains("/no/certificate"), "{error}");

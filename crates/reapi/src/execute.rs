@@ -6,7 +6,7 @@ use tonic::Code;
 use tracing::info;
 
 use crate::blob::BlobDigest;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::inputs::Inputs;
 use crate::job::{Encoded, Job};
 use crate::logs::Output;
@@ -69,14 +69,24 @@ impl Service {
 }
 
 impl Remote {
-    async fn run(&self, run: Run<'_>) -> Result<Outcome> {
+    async fn run(&self, mut run: Run<'_>) -> Result<Outcome> {
         let action = run.encoded.action;
         if run.cache == Cache::Use
             && let Some(result) = self.cached(action).await?
         {
-            let outcome = Outcome::read(&result, action, &run.job.outputs, true)?;
-            Output::default().complete(self, &result, &mut |said| run.watch.output(said)).await?;
-            return Ok(outcome);
+            match self.said(&result).await {
+                Ok(said) => {
+                    let outcome = Outcome::read(&result, action, &run.job.outputs, true)?;
+                    Output::default().complete(&said, &mut |said| run.watch.output(said))?;
+                    return Ok(outcome);
+                }
+                Err(error) if error.kind() == Kind::Unreachable => return Err(error),
+                // A result in a cache may outlive its log.
+                Err(error) => {
+                    info!("remote build: the result in the cache is not whole: {}", error.message());
+                    run.cache = Cache::Ignore;
+                }
+            }
         }
         self.execute(run).await
     }

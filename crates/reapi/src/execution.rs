@@ -70,7 +70,7 @@ impl Remote {
                 Ok((result, cached)) => {
                     let Execution { output, watch, .. } = execution;
                     let outcome = Outcome::read(&result, encoded.action, &job.outputs, cached)?;
-                    output.complete(self, &result, &mut |said| watch.output(said)).await?;
+                    output.complete(&self.said(&result).await?, &mut |said| watch.output(said))?;
                     return Ok(outcome);
                 }
                 Err(Failed::Final(error)) => {

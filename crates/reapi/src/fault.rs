@@ -33,27 +33,24 @@ pub(crate) fn is_absent(status: &Status) -> bool {
     status.code() == Code::Unavailable && std::error::Error::source(status).is_some()
 }
 
-/// Returns the error of a request that failed. `doing` says what it was for, as in "failed to upload files".
+/// Returns the error of a request that failed. `doing` says what the service should do, as in "store files".
 pub(crate) fn told(status: &Status, address: &Address, doing: &str) -> Error {
     let said = visible(status.message());
     let error = match status.code() {
-        Code::Unavailable => Error::new(Kind::Unreachable, format!("the remote builder cannot be reached, to {doing}")),
-        Code::Cancelled if is_lost(status) => {
-            Error::new(Kind::Unreachable, format!("the remote builder closes connections, to {doing}"))
-        }
-        Code::DeadlineExceeded => {
-            Error::new(Kind::Unreachable, format!("the remote builder did not answer in time, to {doing}"))
-        }
-        Code::Unauthenticated => Error::failure(format!("the remote builder wants to know who asks, to {doing}"))
-            .hint("`builder-token`, or `builder-certificate` and `builder-key` in the configuration"),
-        Code::PermissionDenied => Error::failure(format!("the remote builder forbids it to {doing}")),
+        Code::Unavailable => Error::new(Kind::Unreachable, "the remote builder cannot be reached"),
+        Code::Cancelled if is_lost(status) => Error::new(Kind::Unreachable, "the remote builder closes connections"),
+        Code::DeadlineExceeded => Error::new(Kind::Unreachable, "the remote builder did not answer in time"),
+        Code::Unauthenticated => Error::failure("the remote builder demands credentials")
+            .hint("set `builder-token`, or `builder-certificate` and `builder-key`, in the configuration"),
+        Code::PermissionDenied => Error::failure("the remote builder forbids this with these credentials")
+            .hint("ask its operator for the right to store files and to execute"),
         Code::Unimplemented => Error::new(Kind::NotFound, format!("the remote builder does not know how to {doing}")),
         Code::InvalidArgument | Code::FailedPrecondition => {
             Error::new(Kind::NotFound, format!("the remote builder refuses to {doing}"))
         }
         code => Error::failure(format!("the remote builder failed to {doing}")).fact("code", format!("{code:?}")),
     };
-    let error = error.fact("builder", address);
+    let error = error.fact("builder", address).fact("asked to", doing);
     let error = if said.is_empty() { error } else { error.fact("it says", said) };
     match std::error::Error::source(status) {
         Some(source) => error.because(source),

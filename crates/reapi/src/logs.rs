@@ -64,16 +64,14 @@ impl Output {
         to(part)
     }
 
-    /// Passes on what was not streamed of the output in a result.
-    pub async fn complete(self, remote: &Remote, result: &ActionResult, to: Sink<'_>) -> Result<()> {
-        let mut whole = remote.output(&result.stdout_raw, result.stdout_digest.as_ref()).await?;
-        whole.extend(remote.output(&result.stderr_raw, result.stderr_digest.as_ref()).await?);
+    /// Passes on what was not streamed of the whole output.
+    pub fn complete(self, whole: &[u8], to: Sink<'_>) -> Result<()> {
         let streamed = usize::try_from(self.size).ok().and_then(|size| whole.split_at_checked(size));
         let passed = match streamed {
             Some((before, rest)) if Sha256Digest::of(before) == self.hash.finish() => to(rest),
             // Some services keep no output where it was streamed.
             _ if whole.is_empty() => Ok(()),
-            _ => to(OTHER).and_then(|()| to(&whole)),
+            _ => to(OTHER).and_then(|()| to(whole)),
         };
         passed.map_err(|error| Error::failure("cannot keep the output of the remote build").because(&error))
     }
@@ -91,6 +89,13 @@ async fn read(remote: &Remote, resource_name: String, sender: Sender<Vec<u8>>) -
 }
 
 impl Remote {
+    /// Returns the whole output of a job, as its result has it.
+    pub async fn said(&self, result: &ActionResult) -> Result<Vec<u8>> {
+        let mut whole = self.output(&result.stdout_raw, result.stdout_digest.as_ref()).await?;
+        whole.extend(self.output(&result.stderr_raw, result.stderr_digest.as_ref()).await?);
+        Ok(whole)
+    }
+
     /// Returns an output that a result holds itself or names.
     async fn output(&self, raw: &[u8], digest: Option<&crate::proto::Digest>) -> Result<Vec<u8>> {
         match digest.filter(|digest| raw.is_empty() && digest.size_bytes != 0) {

@@ -11,7 +11,7 @@ use tonic::{Request, Status};
 use tracing::info;
 
 use crate::capabilities::Capabilities;
-use crate::channel::Settings;
+use crate::channel::{Settings, read};
 use crate::error::Result;
 use crate::grpc_only::GrpcOnly;
 use crate::metadata::{Caller, Metadata};
@@ -50,6 +50,8 @@ pub(crate) struct Remote {
 impl Service {
     /// Connects to a service, and asks what it can do. Fails if it cannot be reached, or not do what a build needs.
     pub fn connect(settings: Settings, caller: &Caller) -> Result<Self> {
+        // It is read for each request; one that cannot be read is told before the first.
+        settings.token.as_deref().map(read).transpose()?;
         let mut threads = tokio::runtime::Builder::new_multi_thread();
         let runtime = threads.worker_threads(THREADS).thread_name("remote builder").enable_all().build()?;
         let (line, can) = runtime.block_on(async {

@@ -4,12 +4,14 @@ use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bazel_remote_apis::google::bytestream::WriteRequest;
 use tokio::sync::mpsc::{Sender, channel};
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::blob::{BlobDigest, Contents};
 use crate::error::{Error, Kind, Result};
@@ -38,8 +40,14 @@ impl Remote {
         let name = self.resource(&format!("uploads/{}/{kind}/{}/{}", unique(), digest.sha256.hex(), digest.size));
         let zstd = self.can.zstd;
         let reading = tokio::task::spawn_blocking(move || send(&contents, name, zstd, sender));
+        let taken = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&taken);
+        let pieces = ReceiverStream::new(receiver).map(move |piece| {
+            count.fetch_add(1, Ordering::Relaxed);
+            piece
+        });
         // The service may have got the blob from somebody else meanwhile, and ends the stream early.
-        let answer = self.bytes().write(ReceiverStream::new(receiver)).await;
+        let answer = self.while_it_moves(&taken, self.bytes().write(pieces)).await;
         match reading.await {
             Ok(Err(error)) => return Err(Failed::Final(error)),
             Err(_) => return Err(Failed::Final(Error::failure("a file was not read to its end"))),
@@ -51,6 +59,22 @@ impl Remote {
             return Err(Failed::Status(Status::unavailable(said)));
         }
         Ok(())
+    }
+
+    /// Waits for the answer to an upload, as long as the service takes pieces of it.
+    async fn while_it_moves<T>(
+        &self,
+        taken: &AtomicU64,
+        answer: impl Future<Output = Result<T, Status>>,
+    ) -> Result<T, Status> {
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            let before = taken.load(Ordering::Relaxed);
+            match self.in_time(&mut answer).await {
+                Err(late) if late.code() == Code::DeadlineExceeded && taken.load(Ordering::Relaxed) > before => {}
+                answered => return answered,
+            }
+        }
     }
 }
 

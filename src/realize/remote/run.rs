@@ -58,10 +58,7 @@ impl<'b> RemoteBuild<'b> {
         let mut log = fs_err::File::create(&log_path)?;
         let made = self.make(&staging, &mut log, task);
         // The staging directory is deleted; the log of a failure is kept.
-        let listing = made.map_err(|failed| match store.keep_failed_log(self.derivation, &log_path) {
-            Ok(place) => failed.fact("log", place.display()),
-            Err(error) => error,
-        })?;
+        let listing = made.map_err(|failed| store.with_failed_log(failed, self.derivation, &log_path))?;
         Ok((staging, listing))
     }
 

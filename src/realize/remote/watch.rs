@@ -32,6 +32,10 @@ pub(super) struct Watcher<'w> {
     left: u64,
 }
 
+/// The note for a job that no worker takes.
+pub(super) const WAITING: &str = "still waiting for a worker: all are busy, or none has the properties that \
+                                  `builder-platform` in the configuration asks for";
+
 impl<'w> Watcher<'w> {
     pub fn new(
         log: &'w mut fs_err::File,
@@ -85,10 +89,7 @@ impl Watch for Watcher<'_> {
         match stage {
             Stage::Upload => self.task.phase("upload"),
             Stage::Queued => self.task.phase("wait for a worker"),
-            Stage::Waiting => self.progress.note(
-                "still waiting for a worker: all are busy, or none has the properties that `builder-platform` in the \
-                 configuration asks for",
-            ),
+            Stage::Waiting => self.progress.note(WAITING),
             Stage::Running => self.task.phase(self.phase),
             Stage::Again(why) => self.progress.note(&format!("the remote build failed and begins again: {why}")),
         }

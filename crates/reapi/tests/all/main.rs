@@ -208,6 +208,31 @@ fn a_result_in_the_cache_needs_no_upload_unless_it_is_a_failure() {
 }
 
 #[test]
+fn a_result_in_the_cache_whose_log_is_lost_is_made_anew() {
+    let server = ready(&[("a", b"new")], &[]);
+    server.with(|state| {
+        let mut cached = result(state, &[("a", b"cached")]);
+        cached.stdout_raw.clear();
+        cached.stdout_digest = cached.output_directories[0].tree_digest.clone();
+        cached.stdout_digest.as_mut().unwrap().hash = BlobDigest::of(b"lost").sha256.hex();
+        state.cache.insert("any".to_owned(), cached);
+    });
+    let outcome = run(&connect(&server).unwrap(), Cache::Use, &mut Noted::default()).unwrap();
+    assert!(!outcome.cached);
+    assert_eq!(server.with(|state| state.executed.clone()), [true]);
+}
+
+#[test]
+fn an_upload_that_does_not_move_ends() {
+    let server = Server::start(State { stuck: true, ..State::default() });
+    let patience = Duration::from_millis(300);
+    let settings = Settings { patience, attempts: 1, ..Settings::new(server.url().parse().unwrap()) };
+    let service = Service::connect(settings, &Caller::default()).unwrap();
+    let error = service.upload(&inputs().1, &mut |_, _| ()).unwrap_err();
+    assert!(error.kind() == Kind::Unreachable && error.to_string().contains("did not answer in time"), "{error}");
+}
+
+#[test]
 fn a_cache_that_is_not_to_be_used_is_not_asked() {
     let server = ready(&[("a", b"new")], &[]);
     let service = connect(&server).unwrap();
@@ -348,8 +373,8 @@ fn a_service_that_forgot_the_operation_begins_again() {
 fn what_no_further_attempt_mends_is_told_at_once() {
     for (code, kind, expected) in [
         (Code::InvalidArgument, Kind::NotFound, "refuses to run the build"),
-        (Code::Unauthenticated, Kind::Failure, "wants to know who asks"),
-        (Code::PermissionDenied, Kind::Failure, "forbids it"),
+        (Code::Unauthenticated, Kind::Failure, "demands credentials"),
+        (Code::PermissionDenied, Kind::Failure, "forbids this"),
     ] {
         let server = ready(&[], &[Step::Refuses(code)]);
         let error = run(&connect(&server).unwrap(), Cache::Use, &mut Noted::default()).unwrap_err();
@@ -469,5 +494,5 @@ fn the_token_is_read_for_each_request() {
     assert!(service.upload(&inputs().1, &mut |_, _| ()).is_ok());
     std::fs::write(&file, "wrong").unwrap();
     let error = service.upload(&inputs().1, &mut |_, _| ()).unwrap_err();
-    assert!(error.to_string().contains("who asks") && !error.to_string().contains("wrong"), "{error}");
+    assert!(error.to_string().contains("demands credentials") && !error.to_string().contains("wrong"), "{error}");
 }

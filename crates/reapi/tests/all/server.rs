@@ -67,6 +67,8 @@ pub struct State {
     pub tamper: Option<fn(Vec<u8>) -> Vec<u8>>,
     /// Number of requests that fail before one succeeds.
     pub failures: usize,
+    /// True if uploads of large blobs are never answered.
+    pub stuck: bool,
     pub zstd: bool,
     /// The token that each request must have.
     pub token: Option<String>,
@@ -335,7 +337,9 @@ impl ByteStream for Handler {
     }
 
     async fn write(&self, request: Request<Streaming<WriteRequest>>) -> Result<Response<WriteResponse>, Status> {
-        drop(self.state(&request)?);
+        if self.state(&request)?.stuck {
+            std::future::pending::<()>().await;
+        }
         let mut stream = request.into_inner();
         let (mut name, mut bytes, mut finished) = (String::new(), Vec::new(), false);
         while let Some(part) = stream.message().await? {

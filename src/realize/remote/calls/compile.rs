@@ -12,6 +12,7 @@ use super::super::super::settings::BuilderSettings;
 use super::super::actions::{job, log_action, worker};
 use super::super::inputs::Inputs;
 use super::super::script::{self, RECORD};
+use super::super::watch::WAITING;
 use super::command::Call;
 use super::sight::Seen;
 use crate::error::{Kind, Result};
@@ -71,7 +72,7 @@ enum End {
 impl Compiled<'_> {
     /// Runs the calls. Returns the objects that were made.
     pub fn run(&self, calls: Vec<(Call, Seen)>, log: &mut dyn Write, task: &dyn Task) -> Result<(Vec<Object>, Counts)> {
-        let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (next, stopped, waits) = (AtomicUsize::new(0), AtomicBool::new(false), AtomicBool::new(false));
         let (send, ended) = mpsc::channel();
         let threads = self.at_once.map_or(AT_ONCE, usize::from).min(calls.len());
         let (mut made, mut counts) = (BTreeMap::new(), Counts::default());
@@ -79,13 +80,14 @@ impl Compiled<'_> {
         task.set_total(calls.len() as u64);
         let failed = std::thread::scope(|scope| {
             for _ in 0..threads {
-                let (send, calls, next, stopped) = (send.clone(), &calls, &next, &stopped);
+                let (send, calls, next, stopped, waits) = (send.clone(), &calls, &next, &stopped, &waits);
                 scope.spawn(move || {
                     while !stopped.load(Ordering::Relaxed)
                         && let number = next.fetch_add(1, Ordering::Relaxed)
                         && let Some((call, seen)) = calls.get(number)
                     {
-                        let mut said = Said::default();
+                        let mut said =
+                            Said { progress: self.progress, waits, bytes: Vec::new(), length: 0, again: None };
                         let end = self.compile(call, seen, &mut said);
                         // Nobody listens any more after an error.
                         let _ = send.send((number, said, end));
@@ -206,8 +208,10 @@ pub(super) fn script(call: &Call) -> String {
 }
 
 /// The messages of a compiler.
-#[derive(Default)]
-struct Said {
+struct Said<'s> {
+    progress: &'s dyn Progress,
+    /// True once it was told that a call waits for a worker.
+    waits: &'s AtomicBool,
     bytes: Vec<u8>,
     /// All bytes that were said.
     length: usize,
@@ -215,10 +219,12 @@ struct Said {
     again: Option<String>,
 }
 
-impl Watch for Said {
+impl Watch for Said<'_> {
     fn stage(&mut self, stage: &Stage) {
-        if let Stage::Again(why) = stage {
-            self.again = Some(why.clone());
+        match stage {
+            Stage::Again(why) => self.again = Some(why.clone()),
+            Stage::Waiting if !self.waits.swap(true, Ordering::Relaxed) => self.progress.note(WAITING),
+            _ => {}
         }
     }
 
