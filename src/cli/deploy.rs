@@ -48,13 +48,16 @@ pub fn run(args: &DeployArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let lock = session.lock_to_use()?;
     args.checks.demand_model(lock)?;
+    if args.ssh.trim().is_empty() {
+        return Err(Error::new(Kind::Usage, "the command in place of ssh is empty").hint("leave out --ssh for `ssh`"));
+    }
     let directory = match &args.place {
-        Some(place) => place.clone(),
+        Some(place) => there("--directory", place)?,
         None => usual_directory(&session.project)?,
     };
     let settings = Settings {
         ssh: Ssh(args.ssh.clone()),
-        program: args.program.clone(),
+        program: there("--program", &args.program)?,
         directory,
         checks: args.checks.extent(),
         model: args.checks.model.clone(),
@@ -74,6 +77,21 @@ pub fn run(args: &DeployArgs, session: &Session) -> Result<u8> {
         },
     );
     Ok(worst(&outcomes))
+}
+
+/// Returns a path on hosts, where relative ones begin at the login directory. No shell there expands a `~`.
+fn there(option: &str, path: &str) -> Result<String> {
+    let below = match path {
+        "~" | "~/" => ".",
+        _ => path.strip_prefix("~/").map_or(path, |below| below.trim_start_matches('/')),
+    };
+    if below.is_empty() || below.starts_with('~') || below.starts_with('-') || below.contains(char::is_control) {
+        return Err(Error::new(Kind::Usage, "invalid path on a host")
+            .fact("option", option)
+            .fact("found", path.escape_debug())
+            .fact("expected", "an absolute path, or one below the login directory, as in `~/strix`"));
+    }
+    Ok(below.to_owned())
 }
 
 /// Returns the exit code of all hosts: 10 if a validation failed, else the highest.

@@ -15,6 +15,13 @@ pub fn documents(answer: &Answer, (ssh, host): (&Ssh, &str), program: &str) -> R
     let parsed: Result<Vec<Value>, _> = stream.collect();
     let said = || last_line(&answer.stderr);
     match (answer.code, parsed) {
+        (code, _) if !answer.reached && NO_PROGRAM.contains(&code) => {
+            return Err(Error::new(Kind::NotFound, "the command that reaches hosts cannot be run on this machine")
+                .about(host)
+                .fact("command", &ssh.0)
+                .fact("shell", said())
+                .hint("install ssh, or name another command with `--ssh` or STRIXLOCK_SSH"));
+        }
         (0, Ok(all)) => return Ok(all),
         (10, Ok(all)) if all.last().is_some_and(|last| last["passed"] == false) => return Ok(all),
         (0, Err(error)) => {
@@ -23,7 +30,7 @@ pub fn documents(answer: &Answer, (ssh, host): (&Ssh, &str), program: &str) -> R
                 .because(&error)
                 .hint(format!("a login script of the host may print something: see `{} true`", ssh.by_hand(host))));
         }
-        (255, _) => {
+        (255, _) if !answer.reached => {
             return Err(Error::new(Kind::Unreachable, "the host cannot be reached by ssh")
                 .about(host)
                 .fact("ssh", said())
@@ -87,7 +94,7 @@ mod tests {
     use super::*;
 
     fn read(code: i32, stdout: &str, stderr: &str) -> Result<Vec<Value>> {
-        let answer = Answer { code, stdout: stdout.into(), stderr: stderr.into() };
+        let answer = Answer { code, reached: code != 255, stdout: stdout.into(), stderr: stderr.into() };
         documents(&answer, (&Ssh("ssh".to_owned()), "box"), "strixlock")
     }
 

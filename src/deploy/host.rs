@@ -11,6 +11,8 @@ use crate::text::shell_word;
 
 /// Path of the lock before it is accepted, in the project's directory on a host.
 pub const NEW_LOCK: &str = "lock/deploy.lock";
+/// Path of the lock of a deployment that changes nothing.
+pub const TRIAL_LOCK: &str = "lock/deploy.trial.lock";
 /// Path of the lock that was accepted.
 pub const LOCK: &str = "lock/strix.lock";
 

@@ -16,6 +16,9 @@ const MOST_MESSAGES: u64 = 64 << 10;
 /// user's command come first, and so win.
 const OPTIONS: [&str; 4] = ["BatchMode=yes", "ConnectTimeout=30", "ServerAliveInterval=20", "ServerAliveCountMax=3"];
 
+/// The last line of messages of a script that failed on the other machine. Without it, ssh itself failed.
+const REACHED: &str = "strixlock: this came from the host";
+
 /// The command that reaches other machines, as git reads `GIT_SSH_COMMAND`: a line for the shell.
 #[derive(Debug, Clone)]
 pub struct Ssh(pub String);
@@ -23,11 +26,13 @@ pub struct Ssh(pub String);
 /// Result of a command on another machine.
 #[derive(Debug)]
 pub struct Answer {
-    /// Exit code. 255 stands for ssh's own failures.
+    /// Exit code.
     pub code: i32,
+    /// True if it is the code of the script, and not that of ssh.
+    pub reached: bool,
     /// Standard output.
     pub stdout: Vec<u8>,
-    /// The beginning of standard error.
+    /// The end of standard error.
     pub stderr: Vec<u8>,
 }
 
@@ -37,8 +42,9 @@ impl Ssh {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("exec {} \"$@\"", self.0)).arg("sh");
         command.args(OPTIONS.iter().flat_map(|option| ["-o", option]));
+        let told = format!("({script}\n) || {{ code=$?; echo '{REACHED}' >&2; exit $code; }}");
         // Whatever the login shell is, it passes one quoted word on.
-        command.arg(host).arg(format!("exec sh -c {}", shell_quoted(script)));
+        command.arg(host).arg(format!("exec sh -c {}", shell_quoted(&told)));
         command.stdin(input.map_or_else(Stdio::null, Stdio::from));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = running(&mut command).spawn().about(host)?;
@@ -47,8 +53,10 @@ impl Ssh {
             let messages = scope.spawn(move || {
                 let Some(mut err) = err else { return Ok(Vec::new()) };
                 let mut kept = Vec::new();
-                (&mut err).take(MOST_MESSAGES).read_to_end(&mut kept)?;
-                std::io::copy(&mut err, &mut std::io::sink())?;
+                while (&mut err).take(MOST_MESSAGES).read_to_end(&mut kept)? > 0 {
+                    let more = kept.len().saturating_sub(MOST_MESSAGES as usize);
+                    kept.drain(..more);
+                }
                 Ok::<_, std::io::Error>(kept)
             });
             let mut stdout = Vec::new();
@@ -65,7 +73,15 @@ impl Ssh {
         if stdout.len() as u64 > MOST_ANSWER {
             return Err(Error::new(Kind::Invalid, "the answer is too long").about(host));
         }
-        Ok(Answer { code: status.code().unwrap_or(255), stdout, stderr })
+        let code = status.code().unwrap_or(255);
+        let end = format!("{REACHED}\n");
+        let messages = stderr.strip_suffix(end.as_bytes());
+        Ok(Answer {
+            code,
+            reached: code == 0 || messages.is_some(),
+            stderr: messages.unwrap_or(&stderr).to_vec(),
+            stdout,
+        })
     }
 
     /// Returns the command that a person types to reach a host.
@@ -95,7 +111,12 @@ mod tests {
         let ssh = Ssh("sh -c 'shift 8; exec sh -c \"$2\"' sh".to_owned());
         let answer = ssh.run("box", "printf '%s\\n' \"it's\" 'a  b' \\$HOME; echo no >&2; exit 7", None).unwrap();
         assert_eq!(String::from_utf8_lossy(&answer.stdout), "it's\na  b\n$HOME\n");
-        assert_eq!((answer.code, answer.stderr.as_slice()), (7, b"no\n".as_slice()));
+        assert_eq!((answer.code, answer.reached, answer.stderr.as_slice()), (7, true, b"no\n".as_slice()));
+        let long = ssh.run("box", "head -c 200000 /dev/zero >&2; exit 127", None).unwrap();
+        assert_eq!((long.code, long.reached), (127, true));
+        assert!(long.stderr.len() as u64 <= MOST_MESSAGES);
+        let none = Ssh("no-such-program".to_owned()).run("box", "true", None).unwrap();
+        assert_eq!((none.code, none.reached), (127, false));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use fs_err::File;
 use serde_json::Value;
 
-use super::host::{Host, LOCK, NEW_LOCK, PARTS};
+use super::host::{Host, LOCK, NEW_LOCK, PARTS, TRIAL_LOCK};
 use super::{Deployment, Outcome, Verdict};
 use crate::digest::TreeDigest;
 use crate::error::{Error, Kind, Result};
@@ -73,18 +73,20 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    /// Writes the lock beside that of the host, and asks what the host has.
+    /// Writes the lock beside that of the host, and asks what the host has. A dry run leaves no file there.
     fn look(&self, host: &Host) -> Result<State> {
-        let (new, part) = (host.path(NEW_LOCK), host.path("lock/deploy.lock.part"));
+        let lock = if self.settings.dry_run { TRIAL_LOCK } else { NEW_LOCK };
+        let (new, part, directory) = (host.path(lock), host.path(&format!("{lock}.part")), host.path("lock"));
         let mut script = format!(
-            "mkdir -p -- {} && cat > {part} && mv -f -- {part} {new} && {} && {} && {}",
-            host.path("lock"),
-            host.command(NEW_LOCK, &["realize", "--dry-run"]),
-            host.command(NEW_LOCK, &["generations"]),
-            host.command(NEW_LOCK, &["generations", "--all"]),
+            "mkdir -p -- {directory} && cat > {part} && mv -f -- {part} {new} && {} && {} && {}",
+            host.command(lock, &["realize", "--dry-run"]),
+            host.command(lock, &["generations"]),
+            host.command(lock, &["generations", "--all"]),
         );
         if self.settings.dry_run {
-            script = format!("{script} && rm -f -- {new}");
+            // Directories that were made for it are empty then.
+            let clean = format!("rm -f -- {part} {new}; rmdir -p -- {directory} 2> /dev/null");
+            script = format!("clean() {{ {clean}; }}; trap clean EXIT; {script}");
         }
         let answers = host.ask(&script, Some(File::open(self.text)?.into_parts().0))?;
         let [plan, own, all] = answers.as_slice() else { return Err(host.odd("unexpected number of answers")) };

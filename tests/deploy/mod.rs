@@ -72,7 +72,14 @@ fn hosts_get_what_they_lack_and_the_one_that_fails_its_validation_stays_as_it_wa
 
     let planned = hosts.deploy(&project, &["--dry-run", "--json"]).code(9).json();
     assert_eq!(result(&planned, "one")["result"], "planned");
-    assert!(!hosts.project("one").join("lock/deploy.lock").exists());
+    // Nothing is left, and what a deployment that is going on has there stays.
+    assert!(!hosts.project("one").exists());
+    let lock = hosts.project("two").join("lock/deploy.lock");
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::write(&lock, "another's").unwrap();
+    hosts.deploy_to(&project, &["two"], &["--device", "cpu", "--dry-run"]).code(0);
+    assert_eq!(std::fs::read_to_string(&lock).unwrap(), "another's");
+    assert_eq!(crate::support::files(&hosts.project("two")).len(), 1);
 
     let first = hosts.deploy(&project, &["--json"]).code(9).json();
     for host in ["one", "two"] {
@@ -91,6 +98,11 @@ fn hosts_get_what_they_lack_and_the_one_that_fails_its_validation_stays_as_it_wa
         let there = hosts.on(&project, host, &["generations", "--json"]).code(0).json();
         assert_eq!(there["generations"][0]["current"], true, "{there:#}");
     }
+    // A path from the login directory, as a person writes it.
+    let same =
+        hosts.deploy_to(&project, &["one"], &["--device", "cpu", "--dry-run", "--directory", "~/strixlock/project"]);
+    assert!(same.code(0).stdout.contains("has everything"));
+
     let bare = result(&first, "bare");
     assert_eq!((&bare["exit_code"], &bare["sent"]), (&9.into(), &0.into()), "{bare:#}");
     assert!(bare["error"]["hint"].as_str().unwrap().contains("--program"), "{bare:#}");
@@ -224,7 +236,17 @@ fn what_cannot_work_is_refused_before_a_host_is_asked() {
         let ran = project.run(&[&["deploy", "--validate", "none", "--ssh", &ssh, "--"], hosts.as_slice()].concat());
         ran.code(2);
     }
+    for bad in ["", "~other/strix", "-x", "a\nb"] {
+        for option in ["--directory", "--program"] {
+            let option = format!("{option}={bad}");
+            let ran = project.run(&["deploy", "--validate", "none", "--ssh", &ssh, &option, "box"]).code(2);
+            assert!(ran.stderr.contains("invalid path on a host"), "{}", ran.all());
+        }
+    }
+    project.run(&["deploy", "--validate", "none", "--ssh", " ", "box"]).code(2);
     assert!(!asked.exists());
+    let ran = project.run(&["deploy", "--validate", "none", "--ssh", "no-such-program", "box"]).code(9);
+    assert!(ran.stderr.contains("cannot be run on this machine"), "{}", ran.all());
     let ran = project.run(&["deploy", "--validate", "none", "--ssh", "ssh -F /dev/null -p 1", "127.0.0.1"]).code(8);
     assert!(ran.stderr.contains("error: 127.0.0.1: the host cannot be reached by ssh"), "{}", ran.all());
     // A program of other formats.
