@@ -18,6 +18,7 @@ use crate::fetch::{Access, Voucher};
 use crate::inputs::{Kept, KeptFile, LockedInput};
 use crate::intake::{Intake, MissingFile, download_all, drop_damaged, file_once, is_here};
 use crate::progress::{Doing, Unit};
+use crate::remote::is_odd;
 use crate::store::{ColdShelf, LARGEST_CHUNK, LARGEST_INDEX, Staging};
 use crate::threads::on_threads;
 use crate::tree::FORMAT;
@@ -114,10 +115,7 @@ impl<'a> Source<'a> {
                 let archive = RegistryArchive::open(intake.fetcher, host, repository, Access::Read)?;
                 archive.warnings().iter().for_each(|text| intake.fetcher.note_once(&format!("warning: {text}")));
                 if archive.count() == 0 {
-                    let hint = format!("`strixlock archive --to {shown}` makes one");
-                    return Err(Error::new(Kind::NotFound, "the registry has no archive in this repository")
-                        .fact("archive", shown)
-                        .hint(hint));
+                    return Err(archive.nothing_there());
                 }
                 let base = archive.base().clone();
                 let form = Form::Registry(archive.into_files());
@@ -153,8 +151,8 @@ impl<'a> Source<'a> {
                     taken.files += has.len() as u64;
                     taken.bytes += bytes;
                 }
-                // Upstream may have what is damaged here.
-                Err(error) if !offline && matches!(error.kind(), Kind::Mismatch | Kind::Damaged | Kind::Invalid) => {
+                // Upstream may have what is damaged or missing here.
+                Err(error) if !offline && (is_odd(&error) || error.kind() == Kind::Damaged) => {
                     let facts = error.facts().find(|(label, _)| matches!(*label, "url" | "file"));
                     let place = facts.map(|(_, value)| format!(": {value}")).unwrap_or_default();
                     let message = error.message();

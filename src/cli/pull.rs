@@ -29,13 +29,12 @@ pub fn run(args: &PullArgs, session: &Session) -> Result<u8> {
     store.register_lock(&session.project.lock_path())?;
     let names: Vec<String> =
         if args.outputs.is_empty() { lock.usual_outputs().cloned().collect() } else { args.outputs.clone() };
-    let from = match &args.from {
-        Some(name) => name.clone(),
-        // The hint is given where none is configured.
-        None => session.remote(None)?.name,
-    };
-    let several = args.from.is_none() && session.remotes()?.len() > 1;
-    let mut taking = Taking::open(session, if several { None } else { Some(&from) })?;
+    // The hint is given where none is configured.
+    let first = session.remote(args.from.as_deref())?;
+    let shown = first.name.clone();
+    let remotes = if args.from.is_some() { vec![first] } else { session.remotes()? };
+    let several = remotes.len() > 1;
+    let mut taking = Taking::open(session, remotes)?;
     let mut present = Vec::new();
     for name in &names {
         let output = lock.output(name)?;
@@ -43,13 +42,24 @@ pub fn run(args: &PullArgs, session: &Session) -> Result<u8> {
         let there = record.is_some_and(|record| output.tree.is_none_or(|sealed| sealed == record.tree));
         if there {
             present.push(name.clone());
+        } else if taking.lacks_trust(lock, name)? {
+            return Err(Error::new(Kind::NotFound, "it has no seal, and nobody is trusted to say what it is")
+                .about(name)
+                .hint(format!(
+                    "`strixlock trust add NAME KEY` trusts whoever pushed it; `strixlock realize {name}` builds it"
+                )));
         } else if !taking.take(lock, name, several)? {
+            if taking.are_down() {
+                return Err(Error::new(Kind::Unreachable, "none of the remotes can be reached").about(name));
+            }
+            let hint =
+                format!("`strixlock realize {name}` builds it; `strixlock remote ls {shown}` lists what is there");
             return Err(Error::new(
                 Kind::NotFound,
                 "no remote has this output, or nobody who is trusted has signed it",
             )
             .about(name)
-            .hint(format!("`strixlock realize {name}` builds it; `strixlock remote ls` lists what a remote has")));
+            .hint(hint));
         }
     }
     ui.total();

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::record::records;
-use super::repository::{Reference, Repository};
+use super::repository::{Reference, Repository, is_odd};
 use super::{referrers, tags};
 use crate::digest::{Sha256Digest, TreeDigest};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 /// The result of a collection.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -28,6 +28,12 @@ pub struct Collected {
 
 /// Removes all pushes but the `keep` newest, and the trees that only they have. With `dry_run` removes nothing.
 pub fn gc(remote: &dyn Repository, keep: usize, dry_run: bool) -> Result<Collected> {
+    if remote.tags()?.is_empty() {
+        return Err(nothing_there(remote));
+    }
+    if !dry_run {
+        remote.begin_removal()?;
+    }
     let mut collected = Collected::default();
     let mut kept_records: Vec<Sha256Digest> = Vec::new();
     let mut needed: BTreeSet<TreeDigest> = BTreeSet::new();
@@ -35,9 +41,6 @@ pub fn gc(remote: &dyn Repository, keep: usize, dry_run: bool) -> Result<Collect
     let mut old_records: Vec<Sha256Digest> = Vec::new();
     for record in records(remote)? {
         let digest = record.digest(remote)?;
-        if kept_records.contains(&digest) || old_records.contains(&digest) {
-            continue;
-        }
         if kept_records.len() < keep {
             // If it cannot be read, nothing may be removed: it is not known what it needs.
             let outputs = record.read(remote)?.outputs;
@@ -45,8 +48,13 @@ pub fn gc(remote: &dyn Repository, keep: usize, dry_run: bool) -> Result<Collect
             kept_records.push(digest);
             continue;
         }
-        // Trees of a record that cannot be read stay, as those of no push.
-        for output in record.read(remote).map(|record| record.outputs).unwrap_or_default().into_values() {
+        let outputs = match record.read(remote) {
+            Ok(record) => record.outputs,
+            // Trees of a record that cannot be read stay, as those of no push.
+            Err(error) if is_odd(&error) => BTreeMap::new(),
+            Err(error) => return Err(error),
+        };
+        for output in outputs.into_values() {
             old.entry(output.tree).or_default().push(output.manifest);
         }
         old_records.push(digest);
@@ -75,4 +83,11 @@ pub fn gc(remote: &dyn Repository, keep: usize, dry_run: bool) -> Result<Collect
         remote.free_space()?;
     }
     Ok(collected)
+}
+
+/// Returns the error for a remote to which nothing was pushed.
+pub fn nothing_there(remote: &dyn Repository) -> Error {
+    Error::new(Kind::NotFound, "nothing was pushed to this remote")
+        .fact("remote", remote.address())
+        .hint("is this the right address, and is the disk there? `strixlock push` makes a remote")
 }

@@ -3,23 +3,29 @@
 use std::collections::BTreeSet;
 
 use super::artifact::{Artifact, PACK};
-use super::referrers;
-use super::repository::{Reference, Repository};
-use super::small;
+use super::record::records;
+use super::repository::{Reference, Repository, is_odd};
 use super::verify::RemoteFault;
+use super::{referrers, small, tags};
 use crate::digest::{Promise, Sha256Digest};
 use crate::error::{Kind, Result};
 
-/// Removes the manifests that need what has a fault, with the statements about them, and then the damaged blobs. Returns
-/// the tags that led to the manifests. A registry may keep the bytes of a blob until it collects its garbage.
+/// Removes the manifests that need what has a fault, with the statements about them, the records of pushes that name them,
+/// and then the damaged blobs. Returns the tags that led to what was removed. A registry may keep the bytes of a blob
+/// until it collects its garbage.
 pub fn remove_damaged(remote: &dyn Repository, faults: &[RemoteFault]) -> Result<BTreeSet<String>> {
+    remote.begin_removal()?;
     let (mut removed, mut blobs, mut unreadable) = (BTreeSet::new(), BTreeSet::new(), Ok(()));
+    let mut gone = BTreeSet::new();
     for fault in faults {
         blobs.extend(fault.what.parse::<Sha256Digest>().ok());
         for tag in &fault.tags {
             let text = match remote.manifest(Reference::Tag(tag)) {
                 Ok(Some(text)) => text,
-                Ok(None) => continue,
+                Ok(None) => {
+                    gone.insert(tag.clone());
+                    continue;
+                }
                 // Nobody knows what a manifest needs that is damaged itself. The error says which one it is.
                 Err(error) if error.kind() == Kind::Mismatch => {
                     unreadable = Err(error);
@@ -32,6 +38,18 @@ pub fn remove_damaged(remote: &dyn Repository, faults: &[RemoteFault]) -> Result
             }
             referrers::remove(remote, Sha256Digest::of(&text))?;
             removed.insert(tag.clone());
+        }
+    }
+    gone.extend(removed.iter().cloned());
+    for record in records(remote)? {
+        match record.read(remote) {
+            Ok(read) if read.outputs.values().any(|output| gone.contains(&tags::of_tree(output.tree))) => {
+                remote.delete_manifest(record.digest(remote)?)?;
+                removed.insert(record.tag);
+            }
+            // Its own fault is among the others.
+            Err(error) if is_odd(&error) => {}
+            other => drop(other?),
         }
     }
     // Only now nothing needs them.

@@ -3,7 +3,7 @@
 //! A record is a manifest whose layers are a list of outputs and the lock. Its tag has a number instead of a time: one
 //! more than the greatest there was. Pushing the same thing again leaves the record as it is, unless others came after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -52,11 +52,13 @@ pub struct NumberedRecord {
     pub tag: String,
 }
 
-/// Returns the records of a remote, the newest first.
+/// Returns the records of a remote, the newest first. One that was pushed again has the number of its last push.
 pub fn records(remote: &dyn Repository) -> Result<Vec<NumberedRecord>> {
     let tags = remote.tags()?.into_iter();
     let mut all: Vec<_> = tags.filter_map(|tag| Some(NumberedRecord { number: tags::push(&tag)?, tag })).collect();
     all.sort_by(|one, other| (other.number, &other.tag).cmp(&(one.number, &one.tag)));
+    let mut seen = HashSet::new();
+    all.retain(|record: &NumberedRecord| seen.insert(tags::end(&record.tag).to_owned()));
     Ok(all)
 }
 
@@ -102,7 +104,7 @@ impl PushRecord {
         for blob in [EMPTY_CONFIG, &outputs, lock.as_bytes()] {
             small::put(remote, blob, directory)?;
         }
-        let number = all.first().map_or(1, |last| last.number.saturating_add(1));
+        let number = all.first().map_or(1, |last| last.number.saturating_add(1).min(tags::MOST));
         remote.put_manifest(&text, MANIFEST, Some(&tags::of_push(number, digest)))
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::artifact::{Artifact, described};
-use super::repository::{Reference, Repository};
+use super::repository::{Reference, Repository, is_odd};
 use super::tags;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
@@ -72,8 +72,14 @@ pub fn attach(remote: &dyn Repository, artifact: &Artifact) -> Result<()> {
     Err(Error::failure("others add to the same statements at the same time").hint("push again"))
 }
 
-/// Returns the digests of the manifests that refer to this one.
+/// Returns the digests of the manifests that refer to this one, as far as they are looked at.
 pub fn of(remote: &dyn Repository, subject: Sha256Digest) -> Result<Vec<Sha256Digest>> {
+    let mut all = all(remote, subject)?;
+    all.truncate(MOST);
+    Ok(all)
+}
+
+fn all(remote: &dyn Repository, subject: Sha256Digest) -> Result<Vec<Sha256Digest>> {
     let listed = match remote.referrers(subject)? {
         Some(all) => all.into_iter().map(|one| one.digest).collect(),
         None => Vec::new(),
@@ -83,7 +89,6 @@ pub fn of(remote: &dyn Repository, subject: Sha256Digest) -> Result<Vec<Sha256Di
     let (mut seen, mut all) = (BTreeSet::new(), listed);
     all.extend(tagged);
     all.retain(|digest| seen.insert(*digest));
-    all.truncate(MOST);
     Ok(all)
 }
 
@@ -100,7 +105,11 @@ fn fallback(remote: &dyn Repository, subject: Sha256Digest) -> Result<Option<Vec
 /// Removes a manifest with all that refer to it.
 pub fn remove(remote: &dyn Repository, subject: Sha256Digest) -> Result<()> {
     let index = remote.manifest(Reference::Tag(&tags::of_referrers(subject)))?;
-    for referrer in of(remote, subject).unwrap_or_default() {
+    let referrers = match all(remote, subject) {
+        Err(error) if is_odd(&error) => Vec::new(),
+        found => found?,
+    };
+    for referrer in referrers {
         remote.delete_manifest(referrer)?;
     }
     if let Some(index) = index {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 
 use crate::digest::{Promise, Sha256Digest};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::oci::Descriptor;
 use crate::threads::on_threads;
 
@@ -78,11 +78,23 @@ pub trait Repository: Sync {
     /// garbage.
     fn delete_blob(&self, digest: Sha256Digest) -> Result<()>;
 
+    /// Prepares for removing: keeps others from writing until `self` is dropped, where the storage can. Fails with
+    /// [`Kind::Busy`] if somebody writes.
+    fn begin_removal(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Frees the space of blobs that no manifest needs. Does nothing where the storage does this by itself, as
     /// registries do.
     fn free_space(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// Returns whether an error says that what the remote has is odd or missing, not that it cannot be asked.
+#[must_use]
+pub fn is_odd(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Mismatch | Kind::Invalid | Kind::NotFound)
 }
 
 /// Returns the numbers of those blobs that a remote does not have.

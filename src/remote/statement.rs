@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::artifact::{Artifact, EMPTY_CONFIG, described, promise};
-use super::repository::{Reference, Repository};
+use super::repository::{Reference, Repository, is_odd};
 use super::{referrers, small};
 use crate::digest::{DerivationId, Sha256Digest};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::oci::Descriptor;
 use crate::trust::{Trusted, Vouched};
 
@@ -79,7 +79,7 @@ pub fn statements(remote: &dyn Repository, manifest: Sha256Digest) -> Result<Vec
     for digest in referrers::of(remote, manifest)? {
         match read(remote, digest) {
             Ok(statement) => all.extend(statement),
-            Err(error) if matches!(error.kind(), Kind::Mismatch | Kind::NotFound) => {}
+            Err(error) if is_odd(&error) => {}
             Err(error) => return Err(error),
         }
     }

@@ -6,7 +6,7 @@ use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 const PUSH: &str = "push-";
 
 /// Greatest number of a push that is believed: a tag with a greater one would end the count.
-const MOST: u64 = 1_000_000_000;
+pub(super) const MOST: u64 = 1_000_000_000;
 
 /// Returns the tag of a tree.
 #[must_use]
@@ -39,6 +39,12 @@ pub fn push(tag: &str) -> Option<u64> {
     let (number, digest) = tag.strip_prefix(PUSH)?.split_once('-')?;
     let is_plain = number.bytes().all(|byte| byte.is_ascii_digit()) && digest.len() == 16;
     number.parse().ok().filter(|number| is_plain && *number <= MOST)
+}
+
+/// Returns the end of a tag of a push, which is that of its record's digest.
+#[must_use]
+pub fn end(tag: &str) -> &str {
+    tag.rsplit('-').next().unwrap_or(tag)
 }
 
 /// Returns the tag of the index of those manifests that refer to this one, where a registry keeps no such index.

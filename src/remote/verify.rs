@@ -15,7 +15,7 @@ use super::artifact::TreeArtifact;
 use super::index::{Piece, contents};
 use super::piece::Unpacker;
 use super::record::records;
-use super::repository::{Reference, Repository};
+use super::repository::{Reference, Repository, is_odd};
 use super::{small, tags};
 use crate::digest::{HashingWriter, Promise, Sha256Digest};
 use crate::error::{Error, Kind, Result};
@@ -175,7 +175,7 @@ fn words(wanted: &Wanted) -> String {
 
 /// Keeps an error as a fault, unless it says that the remote cannot be asked.
 fn keep(faults: &mut Vec<RemoteFault>, what: &str, error: Error, about: &str, tags: &BTreeSet<String>) -> Result<()> {
-    if !matches!(error.kind(), Kind::Mismatch | Kind::NotFound | Kind::Invalid) {
+    if !is_odd(&error) {
         return Err(error);
     }
     let (what, fault, about) = (what.to_owned(), error.message().to_owned(), about.to_owned());

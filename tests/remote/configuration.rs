@@ -1,6 +1,6 @@
 //! `remote add`, `list` and `remove`: changes of the configuration.
 
-use crate::support::Project;
+use crate::support::{FIRST, Project};
 
 #[test]
 fn remotes_are_added_and_removed_and_the_rest_of_the_file_stays() {
@@ -43,4 +43,22 @@ fn what_is_no_remote_is_refused() {
     project.write("strixlock.toml", "[[remotes]]\nname = \"team\"\naddress = \"registry.example\"\n");
     let ran = project.run(&["remote", "list"]).code(3);
     assert!(ran.stderr.contains("strixlock.toml:3"), "{}", ran.stderr);
+}
+
+#[test]
+fn remotes_that_cannot_be_reached_are_not_remotes_without_the_output() {
+    let project = Project::new();
+    project.realize_rocm(FIRST);
+    for number in [1, 2] {
+        let config = (1..=number)
+            .map(|port| format!("[[remotes]]\nname = \"r{port}\"\naddress = \"oci://127.0.0.1:{port}/x/y\"\n"));
+        project.write("strixlock.toml", &config.collect::<String>());
+        for options in [["pull", "rocm"].as_slice(), &["--offline", "pull", "rocm"]] {
+            project.run_in_store("other", options).code(8);
+        }
+    }
+    // It is asked for by name here, whatever is asked before building.
+    let text = project.read("strixlock.toml");
+    project.write("strixlock.toml", &format!("ask-remotes = false\n{text}"));
+    project.run_in_store("other", &["pull", "rocm"]).code(8);
 }

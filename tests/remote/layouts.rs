@@ -207,3 +207,76 @@ fn places_that_cannot_be_a_layout_are_refused() {
         assert!(!refused.stderr.contains("at src/"), "{}", refused.all());
     }
 }
+
+#[test]
+fn what_other_tools_keep_in_the_layout_stays() {
+    let (project, directory) = with_directory(FIRST);
+    project.run(&["push", "rocm"]).code(0);
+    // An image for two platforms, as skopeo writes it: index, manifest, layer.
+    let put = |bytes: &[u8]| {
+        let digest = Sha256Digest::of(bytes);
+        std::fs::write(directory.join("blobs/sha256").join(digest.hex()), bytes).unwrap();
+        serde_json::json!({ "mediaType": "x", "digest": digest, "size": bytes.len() })
+    };
+    let layer = put(b"a layer of somebody else");
+    let manifest =
+        put(serde_json::json!({ "schemaVersion": 2, "config": &layer, "layers": [] }).to_string().as_bytes());
+    let mut image = put(serde_json::json!({ "schemaVersion": 2, "manifests": [manifest] }).to_string().as_bytes());
+    image["mediaType"] = "application/vnd.oci.image.index.v1+json".into();
+    let index = directory.join("index.json");
+    let mut listed: serde_json::Value = serde_json::from_slice(&std::fs::read(&index).unwrap()).unwrap();
+    listed["manifests"].as_array_mut().unwrap().push(image);
+    std::fs::write(&index, listed.to_string()).unwrap();
+    let before = blobs(&directory).len();
+    project.run(&["remote", "gc", "--keep", "1"]).code(0);
+    assert_eq!(blobs(&directory).len(), before);
+}
+
+#[test]
+fn a_remote_that_is_written_to_is_not_swept() {
+    let (project, directory) = with_directory(FIRST);
+    project.run(&["push", "rocm"]).code(0);
+    project.realize_rocm(SECOND);
+    project.run(&["push", "rocm"]).code(0);
+    let marker = std::fs::File::open(directory.join("oci-layout")).unwrap();
+    rustix::fs::flock(&marker, rustix::fs::FlockOperation::LockShared).unwrap();
+    let before = files(&directory).len();
+    let ran = project.run(&["remote", "gc", "--keep", "1"]).code(11);
+    assert!(ran.stderr.contains("another process writes to this remote"), "{}", ran.all());
+    // Nothing was removed, also not from the index.
+    let listed = project.run(&["remote", "ls", "--json"]).code(0).json();
+    assert_eq!((files(&directory).len(), listed["outputs"].as_array().unwrap().len()), (before, 2));
+}
+
+#[test]
+fn a_place_without_a_remote_is_told_as_such() {
+    let project = Project::new();
+    let place = project.directory.path().join("unmounted");
+    let address = format!("file://{}", place.display());
+    for arguments in [["remote", "verify", &address].as_slice(), &["remote", "gc", "--keep", "1", &address]] {
+        let ran = project.run(arguments).code(9);
+        assert!(ran.stderr.contains("nothing was pushed to this remote"), "{}", ran.all());
+    }
+    assert!(!place.exists());
+}
+
+#[test]
+fn what_arrived_before_an_error_is_not_received_again() {
+    let (project, directory) = with_directory(FIRST);
+    project.run(&["push", "rocm"]).code(0);
+    let received = |store: &str| {
+        let pulled = project.run_in_store(store, &["pull", "rocm", "--json"]).code(0).json();
+        pulled["taken"][0]["bytes"].as_u64().unwrap()
+    };
+    let whole = received("other");
+    let pack = blobs(&directory).into_iter().max_by_key(|blob| std::fs::metadata(blob).unwrap().len()).unwrap();
+    let bytes = std::fs::read(&pack).unwrap();
+    let mut damaged = bytes.clone();
+    let end = damaged.len() - 8;
+    damaged[end] ^= 1;
+    std::fs::write(&pack, damaged).unwrap();
+    project.run_in_store("third", &["pull", "rocm"]).code(5);
+    std::fs::write(&pack, bytes).unwrap();
+    let rest = received("third");
+    assert!(rest < whole, "{rest} of {whole}");
+}

@@ -234,8 +234,11 @@ fn an_output_that_is_not_sealed_is_taken_on_nobody_s_word() {
     let registry = Registry::start(project.directory.path());
     name_remote(&project, &registry.address);
     project.run(&["push", "--all"]).code(0);
-    elsewhere(&project, &["pull", "llama"]).code(9);
-    let ran = project.run_in_store("other", &["realize", "--json"]).code(0).json();
+    let refused = elsewhere(&project, &["pull", "llama"]).code(9);
+    assert!(refused.stderr.contains("nobody is trusted") && refused.stderr.contains("trust add"), "{}", refused.all());
+    let ran = project.run_in_store("other", &["realize", "--json"]).code(0);
+    assert!(ran.stderr.contains("llama: no remote is asked: it has no seal"), "{}", ran.all());
+    let ran = ran.json();
     let received: Vec<&Value> = ran["received"].as_array().unwrap().iter().map(|one| &one["output"]).collect();
     assert_eq!(received, ["rocm"], "the lock has the digest of ROCm alone");
 }

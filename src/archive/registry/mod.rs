@@ -21,7 +21,7 @@ use crate::error::{About as _, Error, Kind, Result};
 use crate::fetch::{Access, Fetcher};
 use crate::inputs::Kept;
 use crate::lock::Lock;
-use crate::remote::{Address, Reference, Repository, read_small};
+use crate::remote::{Address, Reference, Repository, is_odd, read_small};
 use crate::threads::on_threads;
 
 /// Number of documents that are asked for at a time.
@@ -100,6 +100,13 @@ impl<'a> RegistryArchive<'a> {
         self.remote.address()
     }
 
+    /// Returns the error for a repository without an archive.
+    pub(super) fn nothing_there(&self) -> Error {
+        Error::new(Kind::NotFound, "the registry has no archive in this repository")
+            .fact("archive", self.address())
+            .hint(format!("`strixlock archive --to {}` makes one", self.address()))
+    }
+
     /// Returns the number of locks.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -157,7 +164,7 @@ fn artifact(remote: &dyn Repository, tag: &str) -> Result<Option<Artifact>> {
 /// Keeps an error that says that something in the registry is odd as a result. Fails with any other.
 fn judged<T>(result: Result<T>) -> Result<Result<T>> {
     match result {
-        Err(error) if !matches!(error.kind(), Kind::Mismatch | Kind::Invalid | Kind::NotFound) => Err(error),
+        Err(error) if !is_odd(&error) => Err(error),
         other => Ok(other),
     }
 }

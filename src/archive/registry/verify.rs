@@ -20,6 +20,9 @@ const DAMAGED: &str = "damaged";
 impl RegistryArchive<'_> {
     /// Verifies the archive.
     pub fn verify(&self, progress: &dyn Progress) -> Result<Verified> {
+        if self.count() == 0 && self.odd.is_empty() {
+            return Err(self.nothing_there());
+        }
         let locks = self.locks()?;
         let mut faults: Vec<ArchiveFault> = Vec::new();
         let odd = |(tag, error): &(String, Error)| ArchiveFault::at(tag.clone(), "damaged", error.message());

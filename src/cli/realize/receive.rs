@@ -17,7 +17,7 @@ pub(super) fn from_remotes(job: &Job, mut plan: Plan) -> Result<(Plan, Vec<Recei
     if !job.args.build.no_remotes && !has_all(&plan) {
         // A seal is for what was made here.
         let is_sealed = |name: &str| job.args.seal && job.args.names(name);
-        let mut taking = Taking::open(job.session, None)?;
+        let mut taking = Taking::open(job.session, job.session.remotes_to_ask()?)?;
         plan = taking.take_planned(&job.lock, plan, &is_sealed, &|| job.steps())?;
         received = taking.into_taken();
     }

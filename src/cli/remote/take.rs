@@ -8,6 +8,7 @@ use super::judge;
 use crate::cli::Session;
 use crate::cli::choices::BuildArgs;
 use crate::cli::progress::took;
+use crate::cli::session::RemoteSetting;
 use crate::digest::TreeDigest;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Access;
@@ -15,7 +16,7 @@ use crate::lock::Lock;
 use crate::progress::Progress;
 use crate::realize::{Action, Plan, StepKind};
 use crate::recipe::Origin;
-use crate::remote::{Judge, Offer, Received, Repository, Wanted, find, notes, pull};
+use crate::remote::{Judge, Offer, Received, Repository, Wanted, find, is_odd, notes, pull};
 use crate::store::{BuildFile, OutputRecord, Store};
 use crate::text;
 
@@ -55,12 +56,8 @@ pub struct Taking<'s> {
 }
 
 impl<'s> Taking<'s> {
-    /// Opens the remotes that are asked before building, or the one that is named.
-    pub fn open(session: &'s Session, only: Option<&str>) -> Result<Self> {
-        let remotes = match only {
-            Some(name) => vec![session.remote(Some(name))?],
-            None => session.remotes_to_ask()?,
-        };
+    /// Opens remotes.
+    pub fn open(session: &'s Session, remotes: Vec<RemoteSetting>) -> Result<Self> {
         let mut asked = Vec::new();
         for remote in remotes {
             let opened = remote.address.open(session.fetcher()?, Access::Read)?;
@@ -72,11 +69,18 @@ impl<'s> Taking<'s> {
 
     /// Opens the remotes that a command with these options asks before building.
     pub fn before_building(session: &'s Session, args: &BuildArgs) -> Result<Self> {
-        let mut taking = Self::open(session, None)?;
-        if args.no_remotes {
-            taking.asked.clear();
-        }
-        Ok(taking)
+        Self::open(session, if args.no_remotes { Vec::new() } else { session.remotes_to_ask()? })
+    }
+
+    /// Returns whether there is nobody who can say which tree an output has: it has no seal, and nobody is trusted.
+    pub fn lacks_trust(&self, lock: &Lock, name: &str) -> Result<bool> {
+        Ok(self.judge.trusts_nobody() && matches!(Wanted::of(lock.output(name)?), Wanted::Derivation(_)))
+    }
+
+    /// Returns whether none of the remotes can be reached.
+    #[must_use]
+    pub fn are_down(&self) -> bool {
+        self.asked.iter().all(|asked| asked.is_down)
     }
 
     /// Takes the outputs that a plan builds, as far as remotes have them, and plans again: parts of an output that was
@@ -89,13 +93,17 @@ impl<'s> Taking<'s> {
         again: &dyn Fn() -> Result<Plan>,
     ) -> Result<Plan> {
         let mut done: BTreeSet<String> = BTreeSet::new();
-        while !self.asked.iter().all(|asked| asked.is_down) {
+        while !self.are_down() {
             // What others are made from stands first, and is not needed once those are there.
             let is_built = |name: &&str| !done.contains(*name) && !except(name);
             let builds = plan.steps.iter().filter(|step| step.what == StepKind::Output && step.action == Action::Build);
             let Some(name) = builds.map(|step| step.name.as_str()).rfind(is_built).map(str::to_owned) else { break };
             done.insert(name.clone());
-            if self.take(lock, &name, true)? {
+            if self.lacks_trust(lock, &name)? {
+                self.session.ui.progress.note(&format!(
+                    "{name}: no remote is asked: it has no seal, and nobody is trusted to say what it is (`strixlock trust add`)"
+                ));
+            } else if self.take(lock, &name, true)? {
                 plan = again()?;
             }
         }
@@ -210,7 +218,7 @@ fn told(taken: &Taken) -> String {
 
 /// Returns whether an error is the remote's, not that of this machine.
 fn is_of_remote(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Mismatch | Kind::Unreachable | Kind::NotFound | Kind::Invalid)
+    is_odd(error) || error.kind() == Kind::Unreachable
 }
 
 fn passed_over(remote: &str, name: &str, error: &Error) -> String {

@@ -9,7 +9,7 @@ use crate::cli::table::{Column, Table};
 use crate::cli::{Session, Ui};
 use crate::error::{Kind, Result};
 use crate::fetch::Access;
-use crate::remote::{remove_damaged, verify};
+use crate::remote::{nothing_there, remove_damaged, verify};
 use crate::text;
 
 /// Read every byte of a remote and compare it with its digests
@@ -32,6 +32,9 @@ pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
     let (name, remote) = open(session, args.remote.as_deref(), access)?;
     let directory = tempfile::tempdir()?;
     let verified = verify(&*remote, directory.path(), &*ui.progress)?;
+    if verified.trees == 0 && verified.faults.is_empty() {
+        return Err(nothing_there(&*remote));
+    }
     let removed = if args.remove_damaged { remove_damaged(&*remote, &verified.faults)? } else { BTreeSet::new() };
     let json = json!({ "remote": name, "address": remote.address(), "verified": verified, "removed": removed });
     ui.result(json, || {

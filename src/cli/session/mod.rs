@@ -25,7 +25,7 @@ use crate::store::Store;
 use config::Config;
 
 pub use args::{GlobalArgs, switch};
-pub use config::{Builder, remote_name, variable};
+pub use config::{Builder, RemoteSetting, remote_name, variable};
 pub use profile::described;
 pub use project::Project;
 pub use settings::{Given, Setting};

@@ -62,7 +62,7 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     ui.table(&table);
     for one in restored.iter().filter(|one| args.to.is_none() && !locked(one)) {
         ui.warning(&format!(
-            "{} is not an output of this lock: its tree is in the store, but nothing uses it",
+            "{}: this lock has another recipe or seal for it, or none: its tree is in the store, but nothing uses it",
             one.output.name
         ));
     }

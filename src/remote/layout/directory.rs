@@ -8,7 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
+use super::super::address::Address;
 use super::{Change, Files, MARKER};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
@@ -62,10 +64,13 @@ impl Directory {
         };
         let locked = flock(&file, how);
         *held = Some(file);
-        locked.map_err(|_| {
-            Error::new(Kind::Busy, "another process writes to this remote")
-                .fact("path", self.path.display())
-                .hint("run the command again when that one is done")
+        locked.map_err(|error| {
+            if error == Errno::WOULDBLOCK {
+                return Error::new(Kind::Busy, "another process writes to this remote")
+                    .fact("path", self.path.display())
+                    .hint("run the command again when that one is done");
+            }
+            self.failed(MARKER.0, &error.into()).hint("the file system must have locks (flock)")
         })
     }
 
@@ -108,7 +113,7 @@ impl Directory {
 
 impl Files for Directory {
     fn address(&self) -> String {
-        self.path.display().to_string()
+        Address::Directory(self.path.clone()).to_string()
     }
 
     fn size(&self, path: &str) -> Result<Option<u64>> {
@@ -187,9 +192,13 @@ impl Files for Directory {
         }
     }
 
+    fn begin_removal(&self) -> Result<()> {
+        self.hold(FlockOperation::NonBlockingLockExclusive)
+    }
+
     fn settled_blobs(&self) -> Result<Vec<Sha256Digest>> {
         // Nobody else can be in the middle of a push from now on.
-        self.hold(FlockOperation::NonBlockingLockExclusive)?;
+        self.begin_removal()?;
         let directory = self.path.join(BLOBS);
         let mut blobs = Vec::new();
         let entries = match std::fs::read_dir(&directory) {

@@ -72,6 +72,12 @@ pub trait Files: Sync {
     /// Removes a file, if it is there.
     fn remove(&self, path: &str) -> Result<()>;
 
+    /// Keeps others from writing until `self` is dropped, where that can be done. Fails with [`Kind::Busy`] if somebody
+    /// writes.
+    fn begin_removal(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Returns the blobs that nobody can be about to refer to.
     fn settled_blobs(&self) -> Result<Vec<Sha256Digest>>;
 }
@@ -104,16 +110,13 @@ impl<F: Files> Layout<F> {
     fn change(&self, change: impl Fn(&mut Index)) -> Result<()> {
         self.files.prepare()?;
         let mut held = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = None;
+        // It is read again afterwards: others may change it, too.
+        *held = None;
         self.files.change(INDEX, index::LARGEST, &mut |bytes| {
             let mut index = Index::parse(bytes).map_err(|error| error.fact("remote", self.files.address()))?;
             change(&mut index);
-            let written = index.to_bytes()?;
-            changed = Some(index);
-            Ok(written)
-        })?;
-        *held = changed;
-        Ok(())
+            index.to_bytes()
+        })
     }
 }
 
@@ -179,16 +182,25 @@ impl<F: Files> Repository for Layout<F> {
         self.files.remove(&path(digest))
     }
 
+    fn begin_removal(&self) -> Result<()> {
+        self.files.begin_removal()
+    }
+
     fn free_space(&self) -> Result<()> {
         self.files.prepare()?;
         // First the blobs: what comes to the index after this is not among them.
         let blobs = self.files.settled_blobs()?;
         *self.index.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let mut referred: BTreeSet<Sha256Digest> = self.look(Index::digests)?.into_iter().collect();
-        for manifest in self.look(Index::digests)? {
+        let mut waiting = self.look(Index::digests)?;
+        let mut referred: BTreeSet<Sha256Digest> = waiting.iter().copied().collect();
+        while let Some(manifest) = waiting.pop() {
             // If one cannot be read, nothing may be removed: it is not known what it needs.
             if let Some(bytes) = self.manifest(Reference::Digest(manifest))? {
                 let document: Value = document::read(&bytes, "manifest")?;
+                // An image index of another tool lists manifests.
+                let listed = document["manifests"].as_array().into_iter().flatten();
+                let listed = listed.filter_map(|one| one["digest"].as_str()?.parse::<Sha256Digest>().ok());
+                waiting.extend(listed.filter(|digest| !referred.contains(digest)));
                 collect(&document, &mut referred);
             }
         }

@@ -234,7 +234,7 @@ impl<'a> Arrivals<'a> {
     }
 
     /// Gives complete files to the store. They stay in the new tree.
-    fn give(&self) -> Result<()> {
+    pub fn give(&self) -> Result<()> {
         let (files, _) = std::mem::take(&mut *lock(&self.complete));
         if files.is_empty() {
             return Ok(());

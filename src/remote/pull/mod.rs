@@ -10,7 +10,7 @@ mod local;
 mod spans;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde::Serialize;
 
@@ -121,18 +121,26 @@ impl Pull<'_> {
         let total = runs.iter().flatten().map(|span| span.length).sum::<u64>();
         local.give(&arrivals)?;
         let task = self.progress.begin(Doing::Fetch, self.name, Some(total), Unit::Bytes);
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        on_threads(WORKERS.min(runs.len()), "a thread that receives files", |_| {
+        let (next, done, stop) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+        let received = on_threads(WORKERS.min(runs.len()), "a thread that receives files", |_| {
             let (mut unpacker, mut hand) = (Unpacker::new()?, Hand::default());
-            while let Some(run) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            while !stop.load(Ordering::Relaxed)
+                && let Some(run) = runs.get(next.fetch_add(1, Ordering::Relaxed))
+            {
                 for span in run {
-                    self.receive(span, &arrivals, &mut unpacker, &mut hand)?;
+                    self.receive(span, &arrivals, &mut unpacker, &mut hand)
+                        .inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
                     let length = span.length as usize;
                     task.set_position((done.fetch_add(length, Ordering::Relaxed) + length) as u64);
                 }
             }
             Ok(())
-        })?;
+        });
+        if let Err(error) = received {
+            // Files that are whole are not received again. If they cannot be kept, the first error says more.
+            let _ = arrivals.give();
+            return Err(error);
+        }
         arrivals.finish()?;
         ended(flusher.join(), "the thread that flushes files")?;
         task.done(None);

@@ -15,7 +15,7 @@ use super::artifact::{About, EMPTY_CONFIG, MOST_PACKS, TreeArtifact, described};
 use super::index::{Content, Piece, contents};
 use super::known::Known;
 use super::record::{PushRecord, PushedOutput, records};
-use super::repository::{Reference, Repository, missing};
+use super::repository::{Reference, Repository, is_odd, missing};
 use super::{small, tags};
 use crate::digest::{DerivationId, Promise, Sha256Digest, TreeDigest};
 use crate::error::{About as _, Error, Result};
@@ -113,6 +113,9 @@ pub fn push(
     }
     for tree in &trees {
         let digest = tree.outgoing.tree.digest;
+        if is_there(tree) {
+            sent.reused += tree.listing.total_size();
+        }
         let known = there.get(&digest).map(|(manifest, _)| *manifest);
         let manifest = match known {
             Some(manifest) => manifest,
@@ -239,10 +242,4 @@ impl Push<'_> {
         let text = text.ok_or_else(|| Error::failure("the remote has lost a manifest that it was sent"))?;
         self.remote.put_manifest(&text, MANIFEST, Some(&tag))
     }
-}
-
-/// Returns whether an error says that what the remote has is odd, not that it cannot be asked.
-fn is_odd(error: &Error) -> bool {
-    use crate::error::Kind;
-    matches!(error.kind(), Kind::Mismatch | Kind::Invalid | Kind::NotFound)
 }

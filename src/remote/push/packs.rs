@@ -47,9 +47,9 @@ impl Push<'_> {
                 }
                 let mut offset = 0;
                 for cut in self.cuts.pieces.get(&content.digest).into_iter().flatten() {
-                    if self.known.has_piece(cut.digest) || !seen.insert(cut.digest) {
+                    if self.known.has_piece(cut.digest) {
                         sent.reused += cut.size;
-                    } else {
+                    } else if seen.insert(cut.digest) {
                         new.push(NewPiece { cut: *cut, tree: number, content: place, offset });
                     }
                     offset += cut.size;

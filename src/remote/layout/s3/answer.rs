@@ -26,7 +26,11 @@ pub(super) fn is_without_bucket(body: &[u8]) -> bool {
 /// Returns the error for a refusal.
 pub(super) fn refused(url: &Url, answer: &ObjectAnswer) -> Error {
     let (code, message) = (code(&answer.body), field(&answer.body, "Message"));
-    let kind = if is_without_bucket(&answer.body) { Kind::NotFound } else { Kind::Unreachable };
+    let kind = match answer.status.as_u16() {
+        404 | 410 => Kind::NotFound,
+        416 => Kind::Mismatch,
+        _ => Kind::Unreachable,
+    };
     let mut error = Error::new(kind, format!("the object store answered {}", answer.status)).fact("url", url);
     if !code.is_empty() {
         error = error.fact("because", format!("{code}: {message}"));
