@@ -79,6 +79,7 @@ fail() {
 equal() { [ "$1" = "$2" ] || fail "$3: $1 is not $2"; }
 
 # in_store STORE ARGUMENT... : runs strixlock in $project with a store of its own.
+# shellcheck disable=SC2154
 in_store() { (cd "$project" && "$strixlock" --store "$work/store-$1" "${@:2}"); }
 
 # wait_for LOG TEXT : waits until the log of a server that was just started has a text.

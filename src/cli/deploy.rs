@@ -10,6 +10,7 @@ use super::table::{Column, Table};
 use super::{Session, Ui, version};
 use crate::deploy::{self, Outcome, Settings, Ssh};
 use crate::error::{Error, Kind, Result};
+use crate::progress::{Doing, Unit};
 use crate::text;
 use crate::validate::Device;
 
@@ -67,7 +68,13 @@ pub fn run(args: &DeployArgs, session: &Session) -> Result<u8> {
         dry_run: args.dry_run,
         at_a_time: args.hosts_at_a_time.get(),
     };
+    let label = match args.hosts.as_slice() {
+        [host] => format!("to {}", text::visible(host)),
+        hosts => format!("to {} hosts", hosts.len()),
+    };
+    let task = ui.progress.begin(Doing::Send, &label, None, Unit::Steps);
     let outcomes = deploy::deploy(&settings, &args.hosts, (session.store()?, lock), &*ui.progress)?;
+    drop(task);
     let hosts: Vec<_> = outcomes.iter().map(Outcome::to_json).collect();
     let digest = crate::digest::Sha256Digest::of(lock.to_text()?.as_bytes());
     ui.result(

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::artifact::TreeArtifact;
 use super::record::records;
-use super::repository::{Reference, Repository};
+use super::repository::{Reference, Repository, is_odd};
 use super::statement::{Judge, statements};
 use super::tags;
 use crate::digest::TreeDigest;
@@ -47,9 +47,12 @@ pub fn list(remote: &dyn Repository, judge: &Judge, most: usize) -> Result<Conte
     let mut contents = Contents { outputs: Vec::new(), bytes: 0, unreadable: Vec::new(), others: 0 };
     let (mut packs, mut named) = (BTreeSet::new(), BTreeSet::new());
     for (place, record) in records(remote)?.into_iter().enumerate() {
-        let Ok(read) = record.read(remote) else {
-            contents.unreadable.push(record.number);
-            continue;
+        let read = match record.read(remote) {
+            Err(error) if is_odd(&error) => {
+                contents.unreadable.push(record.number);
+                continue;
+            }
+            read => read?,
         };
         named.extend(read.outputs.values().map(|output| output.tree));
         if place >= most {

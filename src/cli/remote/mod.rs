@@ -9,9 +9,10 @@ mod trusted;
 mod verify;
 
 use super::Session;
-use crate::error::Result;
+use super::session::RemoteSetting;
+use crate::error::{Error, Kind, Result};
 use crate::fetch::Access;
-use crate::remote::Repository;
+use crate::remote::{Address, Repository};
 
 pub(super) use trusted::judge;
 
@@ -49,6 +50,16 @@ pub(super) fn open<'s>(
     access: Access,
 ) -> Result<(String, Box<dyn Repository + 's>)> {
     let remote = session.remote(name)?;
-    let opened = remote.address.open(session.fetcher()?, access)?;
+    let opened = open_one(session, &remote, access)?;
     Ok((remote.name, opened))
+}
+
+/// Opens a remote. Fails for one on the network if that is forbidden.
+fn open_one<'s>(session: &'s Session, remote: &RemoteSetting, access: Access) -> Result<Box<dyn Repository + 's>> {
+    if session.is_offline() && !matches!(remote.address, Address::Directory(_)) {
+        return Err(Error::new(Kind::Unreachable, "the remote is on the network, and --offline forbids that")
+            .fact("remote", &remote.address)
+            .hint("run again without --offline, or name a remote in a directory"));
+    }
+    remote.address.open(session.fetcher()?, access)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::judge;
+use super::{judge, open_one};
 use crate::cli::Session;
 use crate::cli::choices::BuildArgs;
 use crate::cli::progress::took;
@@ -60,7 +60,7 @@ impl<'s> Taking<'s> {
     pub fn open(session: &'s Session, remotes: Vec<RemoteSetting>) -> Result<Self> {
         let mut asked = Vec::new();
         for remote in remotes {
-            let opened = remote.address.open(session.fetcher()?, Access::Read)?;
+            let opened = open_one(session, &remote, Access::Read)?;
             asked.push(Asked { name: remote.name, remote: opened, is_down: false });
         }
         let (store, judge) = (session.store()?, judge(session)?);

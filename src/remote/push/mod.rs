@@ -167,7 +167,10 @@ impl Push<'_> {
     fn look_at_earlier(&mut self, store: &Store, trees: &[Tree]) -> Result<()> {
         let mut seen: HashSet<TreeDigest> = trees.iter().map(|tree| tree.outgoing.tree.digest).collect();
         for record in records(self.remote)?.into_iter().take(RECORDS) {
-            let Ok(record) = record.read(self.remote) else { continue };
+            let record = match record.read(self.remote) {
+                Err(error) if is_odd(&error) => continue,
+                record => record?,
+            };
             for output in record.outputs.values() {
                 if !seen.insert(output.tree) {
                     continue;
