@@ -40,9 +40,29 @@ impl Moto {
     }
 
     fn put(&self, path: &str) {
+        self.request("PUT", path, &[]);
+    }
+
+    fn request(&self, method: &str, path: &str, options: &[&str]) -> String {
         let mut curl = Command::new("curl");
-        curl.args(["-sf", "-X", "PUT", &format!("{}/{path}", self.endpoint)]).stdout(Stdio::null());
-        assert!(curl.status().unwrap().success());
+        curl.args(["-sS", "--fail-with-body", "-X", method, &format!("{}/{path}", self.endpoint)]);
+        let asked = curl.args(options).output().unwrap();
+        let said = String::from_utf8(asked.stdout).unwrap();
+        assert!(asked.status.success(), "{said}");
+        said
+    }
+
+    /// Removes the largest object of the bucket.
+    fn remove_largest(&self) {
+        let signed = ["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &format!("a-key:{SECRET}")];
+        let listed = self.request("GET", "bucket?list-type=2", &signed);
+        let field = |object: &str, name: &str| {
+            let (_, after) = object.split_once(&format!("<{name}>")).unwrap();
+            after.split_once('<').unwrap().0.to_owned()
+        };
+        let objects = listed.split("<Contents>").skip(1);
+        let largest = objects.max_by_key(|object| field(object, "Size").parse::<u64>().unwrap()).unwrap();
+        self.request("DELETE", &format!("bucket/{}", field(largest, "Key")), &signed);
     }
 
     /// Names a prefix of the bucket as the project's remote.
@@ -112,6 +132,20 @@ fn pushes_to_a_bucket_at_the_same_time_lose_nothing() {
     });
     let listed = run(&project, "main", &["remote", "ls", "--json"]).code(0).json();
     assert_eq!(listed["outputs"].as_array().unwrap().len(), 2, "{listed:#}");
+}
+
+#[test]
+fn a_missing_object_is_damage_that_the_next_push_mends() {
+    let (project, moto) = (Project::new(), Moto::start());
+    project.realize_rocm(FIRST);
+    moto.name(&project, "bucket/team");
+    run(&project, "main", &["push", "rocm"]).code(0);
+    moto.remove_largest();
+    run(&project, "other", &["pull", "rocm"]).code(9);
+    run(&project, "main", &["remote", "verify", "--remove-damaged"]).code(7);
+    run(&project, "main", &["push", "rocm"]).code(0);
+    run(&project, "main", &["remote", "verify"]).code(0);
+    run(&project, "other", &["pull", "rocm"]).code(0);
 }
 
 #[test]
