@@ -65,16 +65,7 @@ impl Archive {
     /// Opens the archive at `path` to add to it or remove from it. Makes an empty or missing directory an archive.
     /// Removes what killed processes left.
     pub fn open_to_write(path: &Path) -> Result<Self> {
-        fs_err::create_dir_all(path)?;
-        let marker = path.join(Piece::Marker.path());
-        if fs_err::symlink_metadata(&marker).is_err() {
-            if fs_err::read_dir(path)?.next().is_some() {
-                return Err(Error::new(Kind::Usage, "this directory is not empty, and is not an archive")
-                    .fact("path", path.display())
-                    .hint("name a new directory"));
-            }
-            crate::store::replace_file(&marker, FORM.as_bytes())?;
-        }
+        crate::store::mark_directory(path, &Piece::Marker.path(), FORM.as_bytes(), "an archive")?;
         let archive = Self::open(path)?;
         let held = archive.root.open_file(Piece::Marker.path().as_bytes())?;
         match held.try_lock() {

@@ -47,6 +47,7 @@ pub mod gc;
 mod generations;
 mod holders;
 mod in_use;
+mod mark;
 mod migrate;
 mod outputs;
 mod owners;
@@ -74,6 +75,7 @@ pub use cold::{ColdShelf, ColdTree, LARGEST_CHUNK, LARGEST_INDEX};
 pub use compile_cache::{CacheScope, CompileCache};
 pub use downloads::{Origin, Partial};
 pub use generations::{Generation, GenerationOutput, Numbered};
+pub use mark::{UNFINISHED, mark_directory};
 pub use migrate::Migrated;
 pub use outputs::{BuildFile, OutputRecord};
 pub use profiles::{Profile, ProfileName, no_profile, project_of};
@@ -295,7 +297,7 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> Result<()> {
     use std::io::{ErrorKind, Write as _};
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".strixlock-").tempfile_in(parent)?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(parent)?;
         file.write_all(contents)?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(mode)?;

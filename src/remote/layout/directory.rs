@@ -14,12 +14,10 @@ use super::super::address::Address;
 use super::{Change, Files, MARKER};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::store::replace_file;
+use crate::store::{UNFINISHED, mark_directory};
 
 /// The directory of blobs, below the layout's.
 const BLOBS: &str = "blobs/sha256";
-/// The beginning of the names of unfinished files.
-const UNFINISHED: &str = ".strixlock-";
 /// Bytes that are copied between two reports of progress.
 const STEP: usize = 1 << 20;
 
@@ -37,22 +35,6 @@ impl Directory {
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path, held: Mutex::new(None) }
-    }
-
-    /// Makes an empty or missing directory a layout.
-    fn make(&self) -> Result<()> {
-        let marker = self.path.join(MARKER.0);
-        if marker.is_file() {
-            return Ok(());
-        }
-        fs_err::create_dir_all(&self.path)?;
-        let others = fs_err::read_dir(&self.path)?.filter_map(std::result::Result::ok);
-        if { others }.any(|entry| !entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes())) {
-            return Err(Error::new(Kind::Usage, "this directory is not empty, and is not an OCI image layout")
-                .fact("path", self.path.display())
-                .hint("name a new directory"));
-        }
-        replace_file(&marker, MARKER.1)
     }
 
     /// Holds the marker until `self` is dropped.
@@ -151,7 +133,7 @@ impl Files for Directory {
         if self.held.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Ok(());
         }
-        self.make()?;
+        mark_directory(&self.path, MARKER.0, MARKER.1, "an OCI image layout")?;
         self.hold(FlockOperation::LockShared)
     }
 
