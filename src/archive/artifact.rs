@@ -6,30 +6,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-use serde_json::{Value, json};
-
 use super::Piece;
 use crate::digest::{Promise, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::inputs::Kept;
-use crate::lock::Lock;
-use crate::oci::Descriptor;
-use crate::oci::document::{MANIFEST, write};
+use crate::lock::{Lock, MEDIA_TYPE};
+use crate::oci::artifact::TITLE;
+use crate::oci::document::write;
+use crate::oci::{Artifact, Descriptor};
 use crate::upstream::git::is_commit;
 
 /// The type of an artifact that is a lock with all that it needs.
 pub(super) const ARTIFACT: &str = "application/vnd.strixlock.archive.v1";
-/// The media type of a lock.
-const LOCK: &str = "application/vnd.strixlock.lock.v1+json";
-/// The media type of an empty configuration.
-const EMPTY: &str = "application/vnd.oci.empty.v1+json";
-/// That configuration.
-pub(super) const EMPTY_CONFIG: &[u8] = b"{}";
 /// The media type of everything else.
 const BYTES: &str = "application/octet-stream";
-/// The annotation with the name of a file.
-const TITLE: &str = "org.opencontainers.image.title";
 /// Beginning of the tags of artifacts.
 const TAG: &str = "lock-";
 /// Number of hex digits of the lock's digest in a tag.
@@ -42,15 +32,6 @@ pub(super) struct Layers {
     pub lock: Promise,
     /// Files by their digests, and packs and tar archives by what is in them, too.
     pub files: BTreeMap<Piece, Promise>,
-}
-
-/// The fields of a manifest that are read.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Manifest {
-    #[serde(default)]
-    artifact_type: String,
-    layers: Vec<Descriptor>,
 }
 
 /// Returns the tag of a lock's artifact.
@@ -66,21 +47,19 @@ pub(super) fn tagged(tag: &str) -> Option<&str> {
 
 /// Returns the manifest of a lock. `own` is the lock's text, and `file` returns the file that holds a part.
 pub(super) fn manifest(lock: &Lock, own: Promise, file: impl Fn(&str, &Kept) -> Result<Promise>) -> Result<Vec<u8>> {
-    let mut layers = vec![titled(descriptor(LOCK, own), "strix.lock")];
+    let mut layers = vec![layer(MEDIA_TYPE, own, "strix.lock")];
     let mut seen = BTreeSet::from([own.digest]);
     for (name, input) in &lock.inputs {
         for kept in input.kept() {
             let promise = file(name, &kept)?;
             if seen.insert(promise.digest) {
-                layers.push(titled(descriptor(BYTES, promise), &format!("{name}/{}", called(&kept))));
+                layers.push(layer(BYTES, promise, &format!("{name}/{}", called(&kept))));
             }
         }
     }
-    let empty = Promise { size: EMPTY_CONFIG.len() as u64, digest: Sha256Digest::of(EMPTY_CONFIG) };
-    write(&json!({
-        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": ARTIFACT, "config": descriptor(EMPTY, empty),
-        "layers": layers,
-    }))
+    // Archives have had their fields in the order of names since before there were other artifacts.
+    let manifest = serde_json::to_value(Artifact::new(ARTIFACT, layers));
+    write(&manifest.map_err(|error| Error::failure("cannot write the manifest of a lock").because(&error))?)
 }
 
 /// Returns the name of the file that holds a part.
@@ -95,24 +74,19 @@ pub(super) fn called(kept: &Kept) -> String {
 /// Parses a manifest.
 pub(super) fn layers(manifest: &[u8]) -> Result<Layers> {
     let odd = |why: &str| Error::new(Kind::Mismatch, format!("not the manifest of an archived lock: {why}"));
-    let manifest: Manifest = serde_json::from_slice(manifest).map_err(|error| odd("malformed").because(&error))?;
-    if manifest.artifact_type != ARTIFACT {
-        let found = crate::text::visible(&manifest.artifact_type);
-        return Err(odd("another type").fact("expected", ARTIFACT).fact("found", found));
-    }
-    let promise = |layer: &Descriptor| Promise { size: layer.size, digest: layer.digest };
+    let manifest = Artifact::parse(manifest, ARTIFACT)?;
     let [lock, rest @ ..] = manifest.layers.as_slice() else { return Err(odd("it has no layers")) };
-    if lock.media_type != LOCK {
+    if lock.media_type != MEDIA_TYPE {
         return Err(odd("its first layer is not a lock"));
     }
     let mut files = BTreeMap::new();
     for layer in rest {
-        files.entry(Piece::Blob(layer.digest)).or_insert_with(|| promise(layer));
+        files.entry(Piece::Blob(layer.digest)).or_insert_with(|| layer.promise());
         if let Some(piece) = layer.annotations.get(TITLE).and_then(|title| named(title)) {
-            files.entry(piece).or_insert_with(|| promise(layer));
+            files.entry(piece).or_insert_with(|| layer.promise());
         }
     }
-    Ok(Layers { lock: promise(lock), files })
+    Ok(Layers { lock: lock.promise(), files })
 }
 
 /// Returns the piece that a pack or tar archive with this title stands for.
@@ -124,34 +98,35 @@ fn named(title: &str) -> Option<Piece> {
     Sha256Digest::from_hex(name.strip_suffix(".tar")?).map(|digest| Piece::Directory(TreeDigest(digest)))
 }
 
-fn descriptor(media_type: &str, promise: Promise) -> Value {
-    json!({ "mediaType": media_type, "digest": promise.digest, "size": promise.size })
-}
-
-fn titled(mut descriptor: Value, title: &str) -> Value {
-    descriptor["annotations"] = json!({ TITLE: title });
-    descriptor
+/// Returns the descriptor of a file with this name.
+fn layer(media_type: &str, promise: Promise, title: &str) -> Descriptor {
+    let mut layer = Descriptor::promised(media_type, promise);
+    layer.annotations.insert(TITLE.to_owned(), title.to_owned());
+    layer
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn layer(kind: &str, of: &[u8], title: &str) -> Value {
-        titled(descriptor(kind, Promise { size: of.len() as u64, digest: Sha256Digest::of(of) }), title)
+    fn of(kind: &str, bytes: &[u8], title: &str) -> Descriptor {
+        layer(kind, Promise { size: bytes.len() as u64, digest: Sha256Digest::of(bytes) }, title)
     }
 
     #[test]
     fn files_are_found_by_digest_and_packs_and_trees_by_their_names() {
         let (commit, tree) = ("a".repeat(40), Sha256Digest::of(b"tree"));
-        let document = json!({ "artifactType": ARTIFACT, "layers": [
-            layer(LOCK, b"lock", "strix.lock"),
-            layer(BYTES, b"tarball", "rocm/a.tar.gz"),
-            layer(BYTES, b"pack", &format!("source/{commit}.pack")),
-            layer(BYTES, b"tar", &format!("own/{}.tar", tree.hex())),
-            layer(BYTES, b"odd", "x/../HEAD.pack"),
-        ]});
-        let layers = layers(document.to_string().as_bytes()).unwrap();
+        let document = Artifact::new(
+            ARTIFACT,
+            vec![
+                of(MEDIA_TYPE, b"lock", "strix.lock"),
+                of(BYTES, b"tarball", "rocm/a.tar.gz"),
+                of(BYTES, b"pack", &format!("source/{commit}.pack")),
+                of(BYTES, b"tar", &format!("own/{}.tar", tree.hex())),
+                of(BYTES, b"odd", "x/../HEAD.pack"),
+            ],
+        );
+        let layers = layers(&document.to_bytes().unwrap()).unwrap();
         assert_eq!(layers.lock.digest, Sha256Digest::of(b"lock"));
         let found = |piece: Piece| layers.files.get(&piece).map(|promise| promise.digest);
         assert_eq!(found(Piece::Commit(commit)), Some(Sha256Digest::of(b"pack")));
@@ -162,11 +137,12 @@ mod tests {
 
     #[test]
     fn what_is_no_archived_lock_is_refused() {
-        let good = json!({ "artifactType": ARTIFACT, "layers": [layer(LOCK, b"lock", "strix.lock")] }).to_string();
+        let good = Artifact::new(ARTIFACT, vec![of(MEDIA_TYPE, b"lock", "strix.lock")]).to_bytes().unwrap();
+        let good = String::from_utf8(good).unwrap();
         assert!(layers(good.as_bytes()).is_ok());
         for (from, to) in [
             (ARTIFACT, "application/vnd.oci.image.config.v1+json"),
-            (LOCK, BYTES),
+            (MEDIA_TYPE, BYTES),
             ("sha256:", "md5:"),
             ("\"layers\":[", "\"layers\":[],\"x\":["),
             ("{", "["),

@@ -6,12 +6,13 @@
 
 use serde_json::json;
 
-use super::artifact::{ARTIFACT, EMPTY_CONFIG, called, manifest, tag};
+use super::artifact::{ARTIFACT, called, manifest, tag};
 use super::place::LARGEST_LOCK;
 use super::{Archive, ArchivedLock, Piece};
 use crate::digest::{Promise, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::inputs::Kept;
+use crate::oci::artifact::EMPTY_CONFIG;
 use crate::oci::document::{INDEX, MANIFEST, REF_NAME, write};
 
 /// The documents of a layout.

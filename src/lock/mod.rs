@@ -28,5 +28,8 @@ pub use model::{Lock, LockedOutput};
 pub use seal::EarlierSeal;
 pub use stale::{Staleness, staleness};
 
+/// The media type of a lock in registries.
+pub const MEDIA_TYPE: &str = "application/vnd.strixlock.lock.v1+json";
+
 /// The lock format that this program writes.
 pub const FORMAT: u64 = 1;

@@ -1,102 +1,26 @@
-//! The manifests of a remote: OCI 1.1 manifests with an `artifactType`. Written with a fixed order of fields, no blanks
-//! and no times, so that what is pushed twice has one digest. Parsing is total and does no IO.
+//! The manifest of a tree in a remote: an OCI artifact. Parsing is total and does no IO.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
-use crate::digest::{Promise, Sha256Digest};
+use crate::digest::Promise;
 use crate::error::{Error, Kind, Result};
-use crate::oci::Descriptor;
-use crate::oci::document::MANIFEST;
+use crate::oci::artifact::{TITLE, VERSION};
+use crate::oci::{Artifact, Descriptor};
 
 /// The artifact type of a tree.
-pub const TREE: &str = "application/vnd.strixlock.tree.v1";
-/// The artifact type of the record of a push.
-pub const PUSH: &str = "application/vnd.strixlock.push.v1";
+const TREE: &str = "application/vnd.strixlock.tree.v1";
 /// The media type of a tree's listing.
 const LISTING: &str = "application/vnd.strixlock.listing.v1+zstd";
 /// The media type of a tree's index.
 const INDEX: &str = "application/vnd.strixlock.index.v1+zstd";
 /// The media type of a pack.
 pub const PACK: &str = "application/vnd.strixlock.pack.v1";
-/// The media type of a config that says nothing.
-const EMPTY: &str = "application/vnd.oci.empty.v1+json";
-/// That config.
-pub const EMPTY_CONFIG: &[u8] = b"{}";
 
 /// Greatest number of packs of a tree: four times as many as a tree of the greatest size has.
 pub const MOST_PACKS: usize = 1024;
 
-/// The annotation with the name of an output.
-const TITLE: &str = "org.opencontainers.image.title";
-/// The annotation with the version of an output.
-const VERSION: &str = "org.opencontainers.image.version";
 /// The annotation with the tree's digest.
 const TREE_DIGEST: &str = "io.github.strixlock.tree";
 /// The annotation with the seconds that the build took whose result was pushed.
 const SECONDS: &str = "io.github.strixlock.build-seconds";
-
-/// A manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Artifact {
-    schema_version: u32,
-    media_type: String,
-    /// The kind of artifact.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub artifact_type: String,
-    /// The config.
-    pub config: Descriptor,
-    /// The layers.
-    pub layers: Vec<Descriptor>,
-    /// The manifest that this one says something about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<Descriptor>,
-    /// Annotations.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
-}
-
-impl Artifact {
-    /// Creates a manifest with an empty config.
-    #[must_use]
-    pub fn new(artifact_type: &str, layers: Vec<Descriptor>) -> Self {
-        let config = Descriptor::new(EMPTY, Sha256Digest::of(EMPTY_CONFIG), EMPTY_CONFIG.len() as u64);
-        Self {
-            schema_version: 2,
-            media_type: MANIFEST.to_owned(),
-            artifact_type: artifact_type.to_owned(),
-            config,
-            layers,
-            subject: None,
-            annotations: BTreeMap::new(),
-        }
-    }
-
-    /// Parses a manifest of this type.
-    pub fn parse(text: &[u8], artifact_type: &str) -> Result<Self> {
-        let artifact: Self = serde_json::from_slice(text)
-            .map_err(|error| Error::new(Kind::Mismatch, "the remote has an invalid manifest").because(&error))?;
-        if artifact.artifact_type == artifact_type {
-            return Ok(artifact);
-        }
-        Err(Error::new(Kind::Mismatch, "the remote has a manifest of another kind in this place")
-            .fact("expected", artifact_type)
-            .fact("found", crate::text::visible(&artifact.artifact_type)))
-    }
-
-    /// Returns the manifest's text.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec(self).map_err(|error| Error::failure("cannot write a manifest").because(&error))
-    }
-}
-
-/// A descriptor of a manifest with this text.
-#[must_use]
-pub fn described(manifest: &[u8]) -> Descriptor {
-    Descriptor::new(MANIFEST, Sha256Digest::of(manifest), manifest.len() as u64)
-}
 
 /// A description of a tree for people, and believed by nobody.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -142,14 +66,14 @@ impl TreeArtifact {
             version: text(VERSION).unwrap_or_default(),
             seconds: text(SECONDS).and_then(|text| text.parse().ok()),
         };
-        Ok(Self { listing: promise(listing), index: promise(index), packs: packs.iter().map(promise).collect(), about })
+        let packs = packs.iter().map(Descriptor::promise).collect();
+        Ok(Self { listing: listing.promise(), index: index.promise(), packs, about })
     }
 
     /// Returns the manifest of a tree with this digest.
     pub fn to_bytes(&self, tree: crate::digest::TreeDigest) -> Result<Vec<u8>> {
-        let layer = |kind: &str, blob: &Promise| Descriptor::new(kind, blob.digest, blob.size);
-        let mut layers = vec![layer(LISTING, &self.listing), layer(INDEX, &self.index)];
-        layers.extend(self.packs.iter().map(|pack| layer(PACK, pack)));
+        let mut layers = vec![Descriptor::promised(LISTING, self.listing), Descriptor::promised(INDEX, self.index)];
+        layers.extend(self.packs.iter().map(|pack| Descriptor::promised(PACK, *pack)));
         let mut artifact = Artifact::new(TREE, layers);
         let About { name, version, seconds } = &self.about;
         let seconds = seconds.map(|seconds| (SECONDS, seconds.to_string()));
@@ -160,12 +84,6 @@ impl TreeArtifact {
     }
 }
 
-/// Returns digest and size in a descriptor.
-#[must_use]
-pub fn promise(descriptor: &Descriptor) -> Promise {
-    Promise { size: descriptor.size, digest: descriptor.digest }
-}
-
 fn odd(why: &str) -> Error {
     Error::new(Kind::Mismatch, format!("the remote's manifest of a tree cannot be used: {why}"))
 }
@@ -173,7 +91,7 @@ fn odd(why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::TreeDigest;
+    use crate::digest::{Sha256Digest, TreeDigest};
 
     fn blob(text: &str) -> Promise {
         Promise { size: text.len() as u64, digest: Sha256Digest::of(text.as_bytes()) }

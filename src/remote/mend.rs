@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::artifact::{Artifact, PACK};
+use super::artifact::PACK;
 use super::record::records;
 use super::repository::{Reference, Repository, is_odd};
 use super::verify::RemoteFault;
 use super::{referrers, small, tags};
-use crate::digest::{Promise, Sha256Digest};
+use crate::digest::Sha256Digest;
 use crate::error::{Kind, Result};
+use crate::oci::Artifact;
 
 /// Removes the manifests that need what has a fault, with the statements about them, the records of pushes that name them,
 /// and then the damaged blobs. Returns the tags that led to what was removed. A registry may keep the bytes of a blob
@@ -62,7 +63,7 @@ fn damaged_documents(remote: &dyn Repository, manifest: &[u8]) -> Result<Vec<Sha
     let mut damaged = Vec::new();
     let Ok(artifact) = serde_json::from_slice::<Artifact>(manifest) else { return Ok(damaged) };
     for layer in artifact.layers.iter().filter(|layer| layer.media_type != PACK) {
-        match small::read(remote, Promise { size: layer.size, digest: layer.digest }, small::LARGEST) {
+        match small::read(remote, layer.promise(), small::LARGEST) {
             Err(error) if error.kind() == Kind::Mismatch => damaged.push(layer.digest),
             Err(error) if error.kind() != Kind::NotFound => return Err(error),
             _ => {}

@@ -53,7 +53,7 @@ pub use mend::remove_damaged;
 pub use notes::{Notes, attach as attach_notes, notes};
 pub use pull::{Received, pull};
 pub use push::{Outgoing, push};
-pub use repository::{Reference, Repository, is_odd, missing};
+pub use repository::{Reference, Repository, is_odd, missing, receive};
 pub use small::{put as put_small, read as read_small};
 pub use statement::{Judge, SignedStatement, attach};
 pub use verify::verify;

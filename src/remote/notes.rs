@@ -6,12 +6,12 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::artifact::{Artifact, EMPTY_CONFIG, described, promise};
 use super::repository::{Reference, Repository, is_odd};
 use super::{referrers, small};
-use crate::digest::{DerivationId, Promise, Sha256Digest};
+use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
-use crate::oci::Descriptor;
+use crate::oci::artifact::{EMPTY_CONFIG, described};
+use crate::oci::{Artifact, Descriptor};
 
 /// The artifact type of notes.
 const NOTES: &str = "application/vnd.strixlock.build.v1";
@@ -51,8 +51,7 @@ pub fn attach(
 ) -> Result<()> {
     let mut layers = Vec::new();
     for (kind, text) in notes.parts() {
-        let Promise { size, digest } = small::put_packed(remote, text, directory)?;
-        layers.push(Descriptor::new(kind, digest, size));
+        layers.push(Descriptor::promised(kind, small::put_packed(remote, text, directory)?));
     }
     if layers.is_empty() {
         return Ok(());
@@ -87,7 +86,7 @@ fn read(remote: &dyn Repository, digest: Sha256Digest, derivation: DerivationId)
     }
     let part = |kind: &str| {
         let layer = artifact.layers.iter().find(|layer| layer.media_type == kind);
-        layer.map(|layer| unpacked(&small::read(remote, promise(layer), LARGEST)?)).transpose()
+        layer.map(|layer| unpacked(&small::read(remote, layer.promise(), LARGEST)?)).transpose()
     };
     Ok(Some(Notes { log: part(LOG)?, about: part(ABOUT)? }))
 }

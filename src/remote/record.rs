@@ -8,18 +8,19 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::artifact::{Artifact, EMPTY_CONFIG, PUSH, described, promise};
 use super::repository::{LARGEST_MANIFEST, Reference, Repository};
 use super::{small, tags};
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
-use crate::oci::Descriptor;
+use crate::lock::MEDIA_TYPE;
+use crate::oci::artifact::EMPTY_CONFIG;
 use crate::oci::document::MANIFEST;
+use crate::oci::{Artifact, Descriptor};
 
+/// The artifact type of a record.
+const PUSH: &str = "application/vnd.strixlock.push.v1";
 /// The media type of the list of outputs.
 const OUTPUTS: &str = "application/vnd.strixlock.outputs.v1+json";
-/// The media type of a lock.
-const LOCK: &str = "application/vnd.strixlock.lock.v1+json";
 
 /// The record of one push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +83,7 @@ impl NumberedRecord {
         let (_, artifact) = self.manifest(remote)?;
         let odd = || Error::new(Kind::Mismatch, "the record of a push is invalid").fact("tag", &self.tag);
         let outputs = artifact.layers.iter().find(|layer| layer.media_type == OUTPUTS).ok_or_else(odd)?;
-        let text = small::read(remote, promise(outputs), LARGEST_MANIFEST)?;
+        let text = small::read(remote, outputs.promise(), LARGEST_MANIFEST)?;
         serde_json::from_slice(&text).map_err(|error| odd().because(&error))
     }
 }
@@ -92,10 +93,10 @@ impl PushRecord {
     pub fn put(&self, remote: &dyn Repository, lock: &str, directory: &Path) -> Result<()> {
         let outputs = serde_json::to_vec(self)
             .map_err(|error| Error::failure("cannot write the record of a push").because(&error))?;
-        let layer = |kind: &str, text: &[u8]| Descriptor::new(kind, Sha256Digest::of(text), text.len() as u64);
-        let artifact = Artifact::new(PUSH, vec![layer(OUTPUTS, &outputs), layer(LOCK, lock.as_bytes())]);
+        let layers = vec![Descriptor::of(OUTPUTS, &outputs), Descriptor::of(MEDIA_TYPE, lock.as_bytes())];
+        let artifact = Artifact::new(PUSH, layers);
         let text = artifact.to_bytes()?;
-        let (digest, all) = (described(&text).digest, records(remote)?);
+        let (digest, all) = (Sha256Digest::of(&text), records(remote)?);
         if let Some(last) = all.first()
             && last.digest(remote).is_ok_and(|known| known == digest)
         {

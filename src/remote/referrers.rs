@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::artifact::{Artifact, described};
 use super::repository::{Reference, Repository, is_odd};
 use super::tags;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
+use crate::oci::Artifact;
+use crate::oci::artifact::described;
 use crate::oci::document::{INDEX, MANIFEST};
 
 /// Number of times that an entry is added to an index that somebody else is writing.

@@ -3,17 +3,20 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
-use crate::digest::{Promise, Sha256Digest};
+use crate::digest::{HashingWriter, Promise, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::oci::Descriptor;
 use crate::threads::on_threads;
 
 /// Greatest size of a manifest, in bytes: registries refuse longer ones.
 pub const LARGEST_MANIFEST: u64 = 4 << 20;
+/// Number of bytes of a blob that are asked for at a time where it is read from beginning to end.
+const PART: u64 = 8 << 20;
 /// Number of blobs that are asked for at a time.
 const ASKERS: usize = 4;
 
@@ -95,6 +98,20 @@ pub trait Repository: Sync {
 #[must_use]
 pub fn is_odd(error: &Error) -> bool {
     matches!(error.kind(), Kind::Mismatch | Kind::Invalid | Kind::NotFound)
+}
+
+/// Receives a blob from beginning to end, a part at a time, and returns the digest of what came. `told` receives the
+/// numbers of bytes as they come.
+pub fn receive(remote: &dyn Repository, blob: Promise, into: impl Write, told: &dyn Fn(u64)) -> Result<Sha256Digest> {
+    let mut writer = HashingWriter::new(into);
+    let mut at = 0;
+    while at < blob.size {
+        let bytes = remote.part(blob, at, PART.min(blob.size - at))?;
+        writer.write_all(&bytes)?;
+        at += bytes.len() as u64;
+        told(bytes.len() as u64);
+    }
+    Ok(writer.finish().0)
 }
 
 /// Returns the numbers of those blobs that a remote does not have.

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::artifact::{Artifact, EMPTY_CONFIG, described, promise};
 use super::repository::{Reference, Repository, is_odd};
 use super::{referrers, small};
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Result};
-use crate::oci::Descriptor;
+use crate::oci::artifact::{EMPTY_CONFIG, described};
+use crate::oci::{Artifact, Descriptor};
 use crate::trust::{Trusted, Vouched};
 
 /// The artifact type of a statement.
@@ -66,8 +66,7 @@ pub fn attach(
     for blob in [EMPTY_CONFIG, &statement.text, &statement.signature] {
         small::put(remote, blob, directory)?;
     }
-    let layer = |kind: &str, text: &[u8]| Descriptor::new(kind, Sha256Digest::of(text), text.len() as u64);
-    let layers = vec![layer(TEXT, &statement.text), layer(SIGNATURE, &statement.signature)];
+    let layers = vec![Descriptor::of(TEXT, &statement.text), Descriptor::of(SIGNATURE, &statement.signature)];
     let mut artifact = Artifact::new(STATEMENT, layers);
     artifact.subject = Some(described(&text));
     referrers::attach(remote, &artifact)
@@ -94,6 +93,6 @@ fn read(remote: &dyn Repository, digest: Sha256Digest) -> Result<Option<SignedSt
     if (text.media_type.as_str(), signature.media_type.as_str()) != (TEXT, SIGNATURE) {
         return Ok(None);
     }
-    let read = |layer: &Descriptor| small::read(remote, promise(layer), LARGEST);
+    let read = |layer: &Descriptor| small::read(remote, layer.promise(), LARGEST);
     Ok(Some(SignedStatement { text: read(text)?, signature: read(signature)? }))
 }

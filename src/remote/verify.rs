@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,16 +14,14 @@ use super::artifact::TreeArtifact;
 use super::index::{Piece, contents};
 use super::piece::Unpacker;
 use super::record::records;
-use super::repository::{Reference, Repository, is_odd};
+use super::repository::{Reference, Repository, is_odd, receive};
 use super::{small, tags};
-use crate::digest::{HashingWriter, Promise, Sha256Digest};
+use crate::digest::{Promise, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::progress::{Doing, Progress, Unit};
 use crate::threads::on_threads;
 use crate::tree::named;
 
-/// Number of bytes that are asked for at a time.
-const PART: u64 = 8 << 20;
 /// Number of packs that are received at a time.
 const WORKERS: usize = 4;
 
@@ -142,15 +139,7 @@ fn verify_pack(
     faults: &mut Vec<RemoteFault>,
 ) -> Result<()> {
     let file: File = tempfile::tempfile_in(directory)?;
-    let mut writer = HashingWriter::new(&file);
-    let mut at = 0;
-    while at < pack.size {
-        let bytes = remote.part(pack, at, PART.min(pack.size - at))?;
-        writer.write_all(&bytes)?;
-        at += bytes.len() as u64;
-        told(bytes.len() as u64);
-    }
-    let (found, _, _) = writer.finish();
+    let found = receive(remote, pack, &file, told)?;
     let mut fault = |fault: &str, about: String| {
         let (what, tags) = (pack.digest.to_string(), wanted.tags.clone());
         faults.push(RemoteFault { what, fault: fault.to_owned(), about, tags });

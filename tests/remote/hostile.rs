@@ -218,7 +218,7 @@ fn manifests_of_something_else_are_refused() {
     for text in ["", "[]", "{\"schemaVersion\": 2}", "\u{0}"] {
         Made::new().serve(&project);
         Made::new().serve_manifest(&project, text.as_bytes());
-        refused(&project, 5, "the remote has an invalid manifest");
+        refused(&project, 5, "invalid manifest");
     }
 }
 

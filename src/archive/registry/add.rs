@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Artifact, RegistryArchive};
 use crate::archive::Piece;
 use crate::archive::add::{Added, add_parts};
-use crate::archive::artifact::{EMPTY_CONFIG, layers, manifest, tag};
+use crate::archive::artifact::{layers, manifest, tag};
 use crate::archive::keeper::{Keeper, damaged};
 use crate::archive::verify::wanted;
 use crate::digest::{Promise, Sha256Digest, hash_reader};
@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::inputs::Kept;
 use crate::intake::Intake;
 use crate::lock::Lock;
+use crate::oci::artifact::EMPTY_CONFIG;
 use crate::oci::document::MANIFEST;
 use crate::remote::{missing, put_small};
 

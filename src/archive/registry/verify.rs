@@ -1,19 +1,17 @@
 //! Reads every byte of an archive in a registry, and compares it with the digests.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::{RegistryArchive, WORKERS, judged};
 use crate::archive::Piece;
 use crate::archive::verify::{ArchiveFault, Verified, wanted};
-use crate::digest::{HashingWriter, Promise, Sha256Digest};
+use crate::digest::{Promise, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::progress::{Doing, Progress, Unit};
+use crate::remote::receive;
 use crate::threads::on_threads;
 
-/// Number of bytes that are asked for at a time.
-const PART: u64 = 8 << 20;
 /// The word for a file with other bytes.
 const DAMAGED: &str = "damaged";
 
@@ -75,7 +73,7 @@ impl RegistryArchive<'_> {
             let mut faults = Vec::new();
             while let Some(wanted) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let told = |count: u64| task.set_position(done.fetch_add(count, Ordering::Relaxed) + count);
-                let (word, about) = match judged(self.hash(wanted.file, &told))? {
+                let (word, about) = match judged(receive(&*self.remote, wanted.file, std::io::sink(), &told))? {
                     Ok(found) if found == wanted.file.digest => continue,
                     Ok(found) => (DAMAGED, format!("found {found}")),
                     Err(error) => (fault(&error), error.message().to_owned()),
@@ -87,19 +85,6 @@ impl RegistryArchive<'_> {
         })?;
         task.done(None);
         Ok(found.into_iter().flatten().collect())
-    }
-
-    /// Returns the digest of a blob's bytes.
-    fn hash(&self, blob: Promise, told: &dyn Fn(u64)) -> Result<Sha256Digest> {
-        let mut hashing = HashingWriter::new(std::io::sink());
-        let mut at = 0;
-        while at < blob.size {
-            let bytes = self.remote.part(blob, at, PART.min(blob.size - at))?;
-            hashing.write_all(&bytes)?;
-            at += bytes.len() as u64;
-            told(bytes.len() as u64);
-        }
-        Ok(hashing.finish().0)
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::artifact::{About, EMPTY_CONFIG, MOST_PACKS, TreeArtifact, described};
+use super::artifact::{About, MOST_PACKS, TreeArtifact};
 use super::index::{Content, Piece, contents};
 use super::known::Known;
 use super::record::{PushRecord, PushedOutput, records};
@@ -19,6 +19,7 @@ use super::repository::{Reference, Repository, is_odd, missing};
 use super::{small, tags};
 use crate::digest::{DerivationId, Promise, Sha256Digest, TreeDigest};
 use crate::error::{About as _, Error, Result};
+use crate::oci::artifact::EMPTY_CONFIG;
 use crate::oci::document::MANIFEST;
 use crate::progress::Progress;
 use crate::store::{Staging, Store, StoredTree};
@@ -231,7 +232,7 @@ impl Push<'_> {
         let (about, digest) = (tree.outgoing.about.clone(), tree.outgoing.tree.digest);
         let text = TreeArtifact { listing, index, packs, about }.to_bytes(digest)?;
         self.remote.put_manifest(&text, MANIFEST, Some(&tags::of_tree(digest)))?;
-        Ok(described(&text).digest)
+        Ok(Sha256Digest::of(&text))
     }
 
     /// Leaves the hint by which a tree is found by its derivation.

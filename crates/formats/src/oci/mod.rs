@@ -16,6 +16,7 @@
 
 pub mod apply;
 mod archive;
+pub mod artifact;
 mod compression;
 pub mod document;
 mod inherited;
@@ -25,6 +26,7 @@ pub mod layout;
 mod name;
 
 pub use archive::LayerFile;
+pub use artifact::Artifact;
 pub use compression::{Compression, Compressor};
 pub use document::{Config, Descriptor, Manifest};
 pub use inherited::{BaseConfig, Inherited, Odd};
