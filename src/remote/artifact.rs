@@ -70,6 +70,12 @@ impl TreeArtifact {
         Ok(Self { listing: listing.promise(), index: index.promise(), packs, about })
     }
 
+    /// Returns all blobs that the tree is made of.
+    #[must_use]
+    pub fn blobs(&self) -> Vec<Promise> {
+        [self.listing, self.index].into_iter().chain(self.packs.iter().copied()).collect()
+    }
+
     /// Returns the manifest of a tree with this digest.
     pub fn to_bytes(&self, tree: crate::digest::TreeDigest) -> Result<Vec<u8>> {
         let mut layers = vec![Descriptor::promised(LISTING, self.listing), Descriptor::promised(INDEX, self.index)];

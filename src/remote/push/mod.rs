@@ -2,10 +2,13 @@
 //!
 //! In this order, so that a push that is killed leaves nothing wrong, and the next one sends only what is missing: the
 //! packs are blobs whose bytes follow from the tree and from what the remote had before; then listing and index; then
-//! the manifest, by which the tree is there; last the record of the push.
+//! the manifest, by which the tree is there; then the record of the push. Last, all of it is looked for: a remote that
+//! cannot be locked may have lost packs to `remote gc` after they were found.
 
 mod cutting;
 mod packs;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -18,7 +21,7 @@ use super::record::{PushRecord, PushedOutput, records};
 use super::repository::{Reference, Repository, is_odd, missing};
 use super::{small, tags};
 use crate::digest::{DerivationId, Promise, Sha256Digest, TreeDigest};
-use crate::error::{About as _, Error, Result};
+use crate::error::{About as _, Error, Kind, Result};
 use crate::oci::artifact::EMPTY_CONFIG;
 use crate::oci::document::MANIFEST;
 use crate::progress::Progress;
@@ -132,7 +135,22 @@ pub fn push(
     };
     let record = PushRecord { outputs: sent.outputs.iter().zip(outputs).map(output).collect() };
     record.put(remote, lock, push.staging.path())?;
+    sent.outputs.iter().try_for_each(|pushed| demand_whole(remote, pushed))?;
     Ok(sent)
+}
+
+/// Fails if a tree is not there any more: a push uses packs that were there, and another command may remove them
+/// meanwhile.
+fn demand_whole(remote: &dyn Repository, pushed: &Pushed) -> Result<()> {
+    let gone = || {
+        Error::new(Kind::Busy, "another command removed what this push needs")
+            .about(&pushed.name)
+            .fact("remote", remote.address())
+            .hint("push again when that command, such as `strixlock remote gc`, is done")
+    };
+    let text = remote.manifest(Reference::Digest(pushed.manifest))?.ok_or_else(gone)?;
+    let manifest = TreeArtifact::parse(&text)?;
+    if missing(remote, &manifest.blobs())?.is_empty() { Ok(()) } else { Err(gone()) }
 }
 
 impl Push<'_> {
@@ -147,8 +165,7 @@ impl Push<'_> {
             other => other.map(drop)?,
         }
         let added = self.add_known(&manifest, &tree.contents)?;
-        let blobs = [manifest.listing, manifest.index].into_iter().chain(manifest.packs.iter().copied());
-        let is_whole = added && missing(self.remote, &blobs.collect::<Vec<_>>())?.is_empty();
+        let is_whole = added && missing(self.remote, &manifest.blobs())?.is_empty();
         Ok(is_whole.then(|| (Sha256Digest::of(&text), manifest)))
     }
 
