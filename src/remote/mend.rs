@@ -12,7 +12,7 @@ use crate::error::{Kind, Result};
 use crate::oci::Artifact;
 
 /// Removes the manifests that need what has a fault, with the statements about them, the records of pushes that name them,
-/// and then the damaged blobs. Returns the tags that led to what was removed. A registry may keep the bytes of a blob
+/// and then the damaged blobs. Returns the tags that led to what was removed, or the digests of what had none. A registry may keep the bytes of a blob
 /// until it collects its garbage.
 pub fn remove_damaged(remote: &dyn Repository, faults: &[RemoteFault]) -> Result<BTreeSet<String>> {
     remote.begin_removal()?;
@@ -20,6 +20,10 @@ pub fn remove_damaged(remote: &dyn Repository, faults: &[RemoteFault]) -> Result
     let mut gone = BTreeSet::new();
     for fault in faults {
         blobs.extend(fault.what.parse::<Sha256Digest>().ok());
+        if let Some(manifest) = fault.said_by {
+            remote.delete_manifest(manifest)?;
+            removed.insert(manifest.to_string());
+        }
         for tag in &fault.tags {
             let text = match remote.manifest(Reference::Tag(tag)) {
                 Ok(Some(text)) => text,

@@ -14,7 +14,7 @@ use crate::oci::artifact::{EMPTY_CONFIG, described};
 use crate::oci::{Artifact, Descriptor};
 
 /// The artifact type of notes.
-const NOTES: &str = "application/vnd.strixlock.build.v1";
+pub(super) const NOTES: &str = "application/vnd.strixlock.build.v1";
 /// The media type of a log.
 const LOG: &str = "application/vnd.strixlock.log.v1+zstd";
 /// The media type of a record.
@@ -23,7 +23,7 @@ const ABOUT: &str = "application/vnd.strixlock.about.v1+zstd";
 const DERIVATION: &str = "io.github.strixlock.derivation";
 /// Greatest size of a log or record, in bytes, also compressed: ten times that of a build of llama.cpp. A longer one is
 /// not sent.
-const LARGEST: u64 = 32 << 20;
+pub(super) const LARGEST: u64 = 32 << 20;
 
 /// The notes on a build.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -11,13 +11,13 @@ use crate::oci::{Artifact, Descriptor};
 use crate::trust::{Trusted, Vouched};
 
 /// The artifact type of a statement.
-const STATEMENT: &str = "application/vnd.strixlock.statement.v1";
+pub(super) const STATEMENT: &str = "application/vnd.strixlock.statement.v1";
 /// The media type of its text.
 const TEXT: &str = "application/vnd.strixlock.statement.v1+json";
 /// The media type of its signature.
 const SIGNATURE: &str = "application/vnd.strixlock.signature.v1+sshsig";
 /// Greatest size of a statement or signature, in bytes.
-const LARGEST: u64 = 64 << 10;
+pub(super) const LARGEST: u64 = 64 << 10;
 
 /// A statement with its signature, as somebody wrote them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use strixlock_ground::digest::Sha256Digest;
 
 use super::registry::{Registry, name_remote};
 use crate::golden::{commit, small_build};
-use crate::support::{Project, Ran};
+use crate::support::{Project, Ran, files};
 
 /// Makes a key of somebody in the project's directory.
 fn make_key(project: &Project, name: &str) {
@@ -217,4 +217,37 @@ fn odd_referrers_do_not_hide_a_word() {
     // A push puts it right.
     project.run(&["push", "--key", "ann"]).code(0);
     assert_eq!(signer(&project, "c", &[]).0, "ann");
+}
+
+#[test]
+fn a_statement_or_log_that_is_damaged_is_named_and_sent_again() {
+    let (project, _registry) = pushed();
+    let directory = project.directory.path().join("remote");
+    let address = format!("file://{}", directory.display());
+    project.write("strixlock.toml", &format!("[[remotes]]\nname = \"team\"\naddress = \"{address}\"\n"));
+    let push = || project.run(&["push", "--key", "ann"]).code(0);
+    push();
+    let mut named = String::new();
+    for blob in files(&directory.join("blobs/sha256")) {
+        let whole = std::fs::read(&blob).unwrap();
+        let mut damaged = whole.clone();
+        damaged[whole.len() / 2] ^= 1;
+        std::fs::write(&blob, &damaged).unwrap();
+        let ran = project.run(&["remote", "verify", "--remove-damaged"]);
+        named += &ran.stdout;
+        match ran.code {
+            // The lock and the empty configuration are for people and for other tools.
+            0 => std::fs::write(&blob, &whole).unwrap(),
+            7 => assert!(ran.stdout.contains("\nremoved "), "{}", ran.all()),
+            // A manifest that leads to the others: the hint names its file.
+            _ => std::fs::remove_file(&blob).unwrap(),
+        }
+        push();
+        project.run(&["remote", "verify"]).code(0);
+    }
+    for part in ["llama: a signed statement", "llama: the log of its build", "llama: something that is said about it"] {
+        assert!(named.contains(part), "{part}: {named}");
+    }
+    project.run(&["trust", "add", "ann", "ann.pub"]).code(0);
+    assert_eq!(signer(&project, "a", &[]).0, "ann");
 }

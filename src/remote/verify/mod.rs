@@ -1,6 +1,9 @@
 //! Reads everything that a remote has, and names all damage.
 //!
-//! Every pack is received once, compared with its digest, and its pieces with theirs.
+//! Every pack is received once, compared with its digest, and its pieces with theirs; then what is said about each tree:
+//! statements, and notes on builds.
+
+mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -36,6 +39,20 @@ pub struct RemoteFault {
     pub about: String,
     /// The tags of the manifests that need it.
     pub tags: BTreeSet<String>,
+    /// The manifest that needs it and has no tag, since it says something about another one.
+    #[serde(skip)]
+    pub said_by: Option<Sha256Digest>,
+}
+
+impl RemoteFault {
+    /// Returns an error as a fault. Fails if it says that the remote cannot be asked.
+    fn from(error: Error, what: &str, about: &str, tags: &BTreeSet<String>) -> Result<Self> {
+        if !is_odd(&error) {
+            return Err(error);
+        }
+        let (what, fault, about) = (what.to_owned(), error.message().to_owned(), about.to_owned());
+        Ok(Self { what, fault, about, tags: tags.clone(), said_by: None })
+    }
 }
 
 /// The result of a verification.
@@ -72,14 +89,17 @@ pub fn verify(remote: &dyn Repository, directory: &Path, progress: &dyn Progress
             Ok(read) => manifests.extend(read.outputs.values().map(|output| tags::of_tree(output.tree))),
             Err(error) => {
                 let tags = BTreeSet::from([record.tag.clone()]);
-                keep(&mut verified.faults, &record.tag, error, "the record of a push", &tags)?;
+                verified.faults.push(RemoteFault::from(error, &record.tag, "the record of a push", &tags)?);
             }
         }
     }
     manifests.extend(remote.tags()?.into_iter().filter(|tag| tags::tree(tag).is_some()));
     for tag in manifests {
-        if let Err(error) = tree(remote, &tag, &mut packs) {
-            keep(&mut verified.faults, &tag, error, "a tree", &BTreeSet::from([tag.clone()]))?;
+        match tree(remote, &tag, &mut packs) {
+            Ok((manifest, output)) => said::verify(remote, manifest, &output, &mut verified.faults)?,
+            Err(error) => {
+                verified.faults.push(RemoteFault::from(error, &tag, "a tree", &BTreeSet::from([tag.clone()]))?);
+            }
         }
         verified.trees += 1;
     }
@@ -94,7 +114,7 @@ pub fn verify(remote: &dyn Repository, directory: &Path, progress: &dyn Progress
         while let Some((pack, wanted)) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let told = |count: u64| task.set_position(done.fetch_add(count, Ordering::Relaxed) + count);
             if let Err(error) = verify_pack(remote, *pack, wanted, directory, &told, &mut faults) {
-                keep(&mut faults, &pack.digest.to_string(), error, &words(wanted), &wanted.tags)?;
+                faults.push(RemoteFault::from(error, &pack.digest.to_string(), &words(wanted), &wanted.tags)?);
             }
         }
         Ok(faults)
@@ -105,11 +125,16 @@ pub fn verify(remote: &dyn Repository, directory: &Path, progress: &dyn Progress
     Ok(verified)
 }
 
-/// Reads manifest, listing and index of a tree, and adds its packs.
-fn tree(remote: &dyn Repository, tag: &str, packs: &mut BTreeMap<(Sha256Digest, u64), Wanted>) -> Result<()> {
+/// Reads manifest, listing and index of a tree, and adds its packs. Returns the manifest's digest and the output's name.
+fn tree(
+    remote: &dyn Repository,
+    tag: &str,
+    packs: &mut BTreeMap<(Sha256Digest, u64), Wanted>,
+) -> Result<(Sha256Digest, String)> {
     let missing = || Error::new(Kind::NotFound, "it is missing");
     let tree = tags::tree(tag).ok_or_else(missing)?;
-    let manifest = TreeArtifact::parse(&remote.manifest(Reference::Tag(tag))?.ok_or_else(missing)?)?;
+    let text = remote.manifest(Reference::Tag(tag))?.ok_or_else(missing)?;
+    let manifest = TreeArtifact::parse(&text)?;
     let listing = small::read_listing(remote, &manifest, tree)?;
     let contents = contents(&listing);
     let index = small::read_index(remote, &manifest, &contents)?;
@@ -126,7 +151,7 @@ fn tree(remote: &dyn Repository, tag: &str, packs: &mut BTreeMap<(Sha256Digest, 
             wanted.pieces.entry(key).or_insert_with(|| (piece, named(content.path)));
         }
     }
-    Ok(())
+    Ok((Sha256Digest::of(&text), manifest.about.name))
 }
 
 /// Receives a pack and compares it.
@@ -142,7 +167,7 @@ fn verify_pack(
     let found = receive(remote, pack, &file, told)?;
     let mut fault = |fault: &str, about: String| {
         let (what, tags) = (pack.digest.to_string(), wanted.tags.clone());
-        faults.push(RemoteFault { what, fault: fault.to_owned(), about, tags });
+        faults.push(RemoteFault { what, fault: fault.to_owned(), about, tags, said_by: None });
     };
     if found != pack.digest {
         fault("the bytes of the pack are damaged", words(wanted));
@@ -160,14 +185,4 @@ fn verify_pack(
 
 fn words(wanted: &Wanted) -> String {
     wanted.outputs.iter().cloned().collect::<Vec<_>>().join(", ")
-}
-
-/// Keeps an error as a fault, unless it says that the remote cannot be asked.
-fn keep(faults: &mut Vec<RemoteFault>, what: &str, error: Error, about: &str, tags: &BTreeSet<String>) -> Result<()> {
-    if !is_odd(&error) {
-        return Err(error);
-    }
-    let (what, fault, about) = (what.to_owned(), error.message().to_owned(), about.to_owned());
-    faults.push(RemoteFault { what, fault, about, tags: tags.clone() });
-    Ok(())
 }
