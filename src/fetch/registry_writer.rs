@@ -2,20 +2,23 @@
 //! 1.1. Blobs are sent by [`super::upload`].
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LINK};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LINK};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::client::{Fetcher, transport_error};
 use super::registry::SendError;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
+use crate::oci::Descriptor;
+use crate::oci::document::INDEX;
 use crate::urls::{server, show_url};
 
-/// Greatest size of one page of tags, in bytes.
+/// Greatest size of one page of a list, in bytes.
 const LARGEST_PAGE: u64 = 4 << 20;
-/// Greatest number of pages of tags. A registry that names more is taken to lead in a circle.
+/// Greatest number of pages of a list. A registry that names more is taken to lead in a circle.
 const MOST_PAGES: usize = 1000;
 
 /// An access to a repository of a registry.
@@ -45,6 +48,12 @@ impl Access {
 struct Tags {
     /// Some registries send `null` for a repository without tags.
     tags: Option<Vec<String>>,
+}
+
+/// A page of the manifests that refer to one.
+#[derive(Deserialize)]
+struct Referrers {
+    manifests: Vec<Descriptor>,
 }
 
 impl Fetcher {
@@ -121,39 +130,59 @@ impl Fetcher {
 
     /// Returns the tags of the repository at `base`; none if there is no such repository.
     pub fn registry_tags(&self, base: &Url) -> Result<Vec<String>> {
-        let mut url = join(base, "tags/list")?;
-        url.set_query(Some("n=1000"));
         let mut all = Vec::new();
-        for _ in 0..MOST_PAGES {
-            self.settings().check(&url)?;
-            let (headers, body) = match self.small_body(&url, self.request(Method::GET, &url), LARGEST_PAGE) {
-                Err(error) if error.kind() == Kind::NotFound => return Ok(all),
-                other => other?,
-            };
-            let page: Tags = serde_json::from_slice(&body).map_err(|error| {
-                Error::new(Kind::Mismatch, "the registry sent an invalid list of tags")
-                    .fact("url", show_url(&url))
-                    .because(&error)
-            })?;
+        self.registry_list(base, "tags/list?n=1000", "application/json", |page: Tags| {
             all.extend(page.tags.unwrap_or_default());
-            let Some(next) = text(&headers, LINK.as_str()).and_then(|link| next_page(&link)) else { return Ok(all) };
-            let next = url.join(&next).ok().filter(|next| next.as_str().starts_with(base.as_str()));
-            url = next.ok_or_else(|| {
-                Error::new(Kind::Mismatch, "the registry's list of tags goes on in another place")
-                    .fact("url", show_url(&url))
-            })?;
-        }
-        Err(Error::new(Kind::Mismatch, "the registry's list of tags has no end").fact("url", show_url(base)))
+            true
+        })?;
+        Ok(all)
     }
 
-    /// Returns the index of the manifests that refer to a manifest, or `None` if the registry does not list them.
-    pub fn registry_referrers(&self, base: &Url, subject: Sha256Digest) -> Result<Option<Vec<u8>>> {
-        let url = join(base, &format!("referrers/{subject}"))?;
-        match self.registry_document(&url, &[crate::oci::document::INDEX], LARGEST_PAGE) {
-            Ok(document) => Ok(Some(document.body)),
-            Err(error) if error.kind() == Kind::NotFound => Ok(None),
-            Err(error) => Err(error),
+    /// Returns the first `most` manifests that refer to a manifest, or `None` if the registry does not list them.
+    pub fn registry_referrers(
+        &self,
+        base: &Url,
+        subject: Sha256Digest,
+        most: usize,
+    ) -> Result<Option<Vec<Descriptor>>> {
+        let mut all = Vec::new();
+        let listed = self.registry_list(base, &format!("referrers/{subject}"), INDEX, |page: Referrers| {
+            all.extend(page.manifests);
+            all.len() < most
+        })?;
+        all.truncate(most);
+        Ok(listed.then_some(all))
+    }
+
+    /// Reads a list in pages, the first of which is at `first` below `base`. `take` returns whether it wants the next one.
+    /// Returns `false` if the registry has no such list.
+    fn registry_list<T: DeserializeOwned>(
+        &self,
+        base: &Url,
+        first: &str,
+        accept: &str,
+        mut take: impl FnMut(T) -> bool,
+    ) -> Result<bool> {
+        let mut url = join(base, first)?;
+        let odd = |url: &Url, why: &str| {
+            Error::new(Kind::Mismatch, format!("the registry sent an invalid list: {why}")).fact("url", show_url(url))
+        };
+        for page in 0..MOST_PAGES {
+            self.settings().check(&url)?;
+            let request = self.request(Method::GET, &url).header(ACCEPT, accept);
+            let (headers, body) = match self.small_body(&url, request, LARGEST_PAGE) {
+                Err(error) if error.kind() == Kind::NotFound => return Ok(page > 0),
+                other => other?,
+            };
+            let read = serde_json::from_slice(&body).map_err(|error| odd(&url, "malformed").because(&error))?;
+            if !take(read) {
+                return Ok(true);
+            }
+            let Some(next) = text(&headers, LINK.as_str()).and_then(|link| next_page(&link)) else { return Ok(true) };
+            let next = url.join(&next).ok().filter(|next| next.as_str().starts_with(base.as_str()));
+            url = next.ok_or_else(|| odd(&url, "it goes on in another place"))?;
         }
+        Err(odd(&url, "it has no end"))
     }
 }
 
@@ -175,7 +204,13 @@ fn next_page(link: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use strixlock_demo::http::{Incoming, Response, Server};
+
     use super::*;
+    use crate::fetch::Settings;
+    use crate::progress::Silent;
 
     #[test]
     fn the_next_page_is_named_by_a_link() {
@@ -187,6 +222,48 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(next_page(link).as_deref(), wanted, "{link}");
+        }
+    }
+
+    /// Serves pages of one referrer each. `link` returns the header `Link` of the page after so many others.
+    fn serve(link: impl Fn(usize) -> Option<String> + Send + Sync + 'static) -> (Server, Fetcher, Url) {
+        let server = Server::start().unwrap();
+        server.handle("/v2/team/strix/referrers/", move |incoming: &Incoming| {
+            let page = incoming.parameter("page").map_or(0, |page| page.parse().unwrap());
+            let one = Descriptor::of("x", &[page as u8]);
+            let body = serde_json::json!({ "schemaVersion": 2, "manifests": [one] }).to_string();
+            link(page).into_iter().fold(Response::text(200, body), |answer, link| answer.header("Link", &link))
+        });
+        let fetcher = Fetcher::new(Settings { rounds: 1, ..Settings::default() }, Arc::new(Silent)).unwrap();
+        let base = fetcher.registry_for(&server.address().to_string(), "team/strix", Access::Read).unwrap();
+        (server, fetcher, base)
+    }
+
+    fn next(page: usize) -> String {
+        format!("</v2/team/strix/referrers/x?page={}>; rel=\"next\"", page + 1)
+    }
+
+    #[test]
+    fn referrers_are_read_from_all_pages_that_are_wanted() {
+        let subject = Sha256Digest::of(b"subject");
+        let (_server, fetcher, base) = serve(|page| (page < 4).then(|| next(page)));
+        let all = fetcher.registry_referrers(&base, subject, 100).unwrap().unwrap();
+        let wanted: Vec<Sha256Digest> = (0..5_u8).map(|page| Sha256Digest::of(&[page])).collect();
+        assert_eq!(all.iter().map(|one| one.digest).collect::<Vec<_>>(), wanted);
+        assert_eq!(fetcher.registry_referrers(&base, subject, 2).unwrap().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_list_that_leads_elsewhere_or_has_no_end_is_refused() {
+        let subject = Sha256Digest::of(b"subject");
+        let (_server, fetcher, base) = serve(|_| Some(next(0)));
+        let error = fetcher.registry_referrers(&base, subject, usize::MAX).unwrap_err();
+        assert!(error.to_string().contains("it has no end"), "{error}");
+        for place in ["https://r.example/v2/team/strix/referrers/x", "/v2/other/referrers/x", "../../../x"] {
+            let (_server, fetcher, base) = serve(move |_| Some(format!("<{place}>; rel=next")));
+            let error = fetcher.registry_referrers(&base, subject, 100).unwrap_err();
+            assert_eq!(error.kind(), Kind::Mismatch);
+            assert!(error.to_string().contains("it goes on in another place"), "{error}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::repository::{Reference, Repository, is_odd};
+use super::repository::{MOST_REFERRERS, Reference, Repository, is_odd};
 use super::tags;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
@@ -18,8 +18,6 @@ use crate::oci::document::{INDEX, MANIFEST};
 
 /// Number of times that an entry is added to an index that somebody else is writing.
 const TRIES: usize = 5;
-/// Greatest number of referrers that are looked at: anybody who may push can add some.
-const MOST: usize = 200;
 
 /// An index under the tag of the fallback.
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,7 +74,7 @@ pub fn attach(remote: &dyn Repository, artifact: &Artifact) -> Result<()> {
 /// Returns the digests of the manifests that refer to this one, as far as they are looked at.
 pub fn of(remote: &dyn Repository, subject: Sha256Digest) -> Result<Vec<Sha256Digest>> {
     let mut all = all(remote, subject)?;
-    all.truncate(MOST);
+    all.truncate(MOST_REFERRERS);
     Ok(all)
 }
 

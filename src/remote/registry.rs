@@ -4,10 +4,9 @@ use std::fs::File;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use url::Url;
 
-use super::repository::{LARGEST_MANIFEST, Reference, Repository};
+use super::repository::{LARGEST_MANIFEST, MOST_REFERRERS, Reference, Repository};
 use crate::digest::{Promise, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::{Access, Fetcher, Upload};
@@ -23,11 +22,6 @@ pub struct Registry<'a> {
     shown: String,
     /// True if the registry lists referrers; absent until it was asked.
     lists_referrers: OnceLock<bool>,
-}
-
-#[derive(Deserialize)]
-struct Referrers {
-    manifests: Vec<Descriptor>,
 }
 
 impl<'a> Registry<'a> {
@@ -96,13 +90,9 @@ impl Repository for Registry<'_> {
         if self.lists_referrers.get() == Some(&false) {
             return Ok(None);
         }
-        let text = self.fetcher.registry_referrers(&self.base, subject)?;
-        let _ = self.lists_referrers.set(text.is_some());
-        let Some(text) = text else { return Ok(None) };
-        let index: Referrers = serde_json::from_slice(&text).map_err(|error| {
-            Error::new(Kind::Mismatch, "the registry sent an invalid list of referrers").because(&error)
-        })?;
-        Ok(Some(index.manifests))
+        let listed = self.fetcher.registry_referrers(&self.base, subject, MOST_REFERRERS)?;
+        let _ = self.lists_referrers.set(listed.is_some());
+        Ok(listed)
     }
 
     fn delete_manifest(&self, digest: Sha256Digest) -> Result<()> {

@@ -15,6 +15,8 @@ use crate::threads::on_threads;
 
 /// Greatest size of a manifest, in bytes: registries refuse longer ones.
 pub const LARGEST_MANIFEST: u64 = 4 << 20;
+/// Greatest number of referrers of a manifest that are looked at: anybody who may push can add some.
+pub const MOST_REFERRERS: usize = 200;
 /// Number of bytes of a blob that are asked for at a time where it is read from beginning to end.
 const PART: u64 = 8 << 20;
 /// Number of blobs that are asked for at a time.
@@ -68,7 +70,7 @@ pub trait Repository: Sync {
     /// Returns all tags, in any order.
     fn tags(&self) -> Result<Vec<String>>;
 
-    /// Returns the manifests whose `subject` is this one, or `None` if the storage does not keep account of them. Then
+    /// Returns the first [`MOST_REFERRERS`] manifests whose `subject` is this one, or `None` if the storage does not keep account of them. Then
     /// they are kept in an index under the tag `sha256-<hex>`, as the specification says.
     fn referrers(&self, _subject: Sha256Digest) -> Result<Option<Vec<Descriptor>>> {
         Ok(None)
