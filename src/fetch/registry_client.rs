@@ -26,6 +26,12 @@ pub struct RegistryDocument {
     pub digest: Option<String>,
 }
 
+/// Returns the media type of an answer, without parameters.
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    Some(text.split(';').next().unwrap_or_default().trim().to_owned())
+}
+
 /// Returns the address of a registry, for messages and checks. Its repositories are below it.
 #[must_use]
 pub fn registry_url(host: &str) -> String {
@@ -65,12 +71,26 @@ impl Fetcher {
     /// types.
     pub fn registry_document(&self, url: &Url, accept: &[&str], limit: u64) -> Result<RegistryDocument> {
         self.settings.check(url)?;
-        let request = self.request(Method::GET, url).header(ACCEPT, accept.join(", "));
+        let (headers, body) = self.registry_body(url, &accept.join(", "), limit)?;
+        let digest = headers.get("docker-content-digest").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(RegistryDocument { body, media_type: media_type(&headers), digest })
+    }
+
+    /// Returns the headers and body of a document of a registry. Fails if a page for people came in its place, as from a
+    /// proxy or a login page.
+    pub(super) fn registry_body(&self, url: &Url, accept: &str, limit: u64) -> Result<(HeaderMap, Vec<u8>)> {
+        self.settings.check(url)?;
+        let request = self.request(Method::GET, url).header(ACCEPT, accept);
         let (headers, body) = self.small_body(url, request, limit)?;
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let media_type =
-            text(CONTENT_TYPE.as_str()).map(|text| text.split(';').next().unwrap_or_default().trim().to_owned());
-        Ok(RegistryDocument { body, media_type, digest: text("docker-content-digest") })
+        let is_page = media_type(&headers).as_deref() == Some("text/html") && body.trim_ascii_start().starts_with(b"<");
+        if is_page {
+            return Err(Error::new(Kind::Mismatch, "the server does not answer like a registry")
+                .fact("url", show_url(url))
+                .fact("expected", accept)
+                .fact("found", "a page of HTML")
+                .hint("is this the address of a registry? a proxy or a login page may answer in its place"));
+        }
+        Ok((headers, body))
     }
 
     /// Sends a request, and sends it again with a login if the registry requires one.
@@ -178,6 +198,10 @@ impl Fetcher {
             return Err(unusable(base, "it names a local file"));
         }
         self.settings.check_led(base, &url)?;
+        // A login by https must stay confidential. Loopback is no exception, as for redirects.
+        if base.scheme() == "https" && url.scheme() == "http" {
+            return Err(unusable(base, "its address for tokens is plain http"));
+        }
         // The scope is always this one repository, for what the caller is about to do there, whatever the registry's
         // challenge asks for.
         let (repository, actions) = (registry::repository(base), self.logins.actions(base.as_str()));

@@ -2,7 +2,7 @@
 //! 1.1. Blobs are sent by [`super::upload`].
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LINK};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LINK};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,13 +13,15 @@ use super::registry::SendError;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::oci::Descriptor;
-use crate::oci::document::INDEX;
+use crate::oci::document::{self, INDEX};
 use crate::urls::{server, show_url};
 
 /// Greatest size of one page of a list, in bytes.
 const LARGEST_PAGE: u64 = 4 << 20;
 /// Greatest number of pages of a list. A registry that names more is taken to lead in a circle.
 const MOST_PAGES: usize = 1000;
+/// Greatest number of tags, and greatest length of one by the specification.
+const MOST_TAGS: (usize, usize) = (200_000, 128);
 
 /// An access to a repository of a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,10 +133,18 @@ impl Fetcher {
     /// Returns the tags of the repository at `base`; none if there is no such repository.
     pub fn registry_tags(&self, base: &Url) -> Result<Vec<String>> {
         let mut all = Vec::new();
+        let mut count = 0;
         self.registry_list(base, "tags/list?n=1000", "application/json", |page: Tags| {
-            all.extend(page.tags.unwrap_or_default());
-            true
+            let tags = page.tags.unwrap_or_default();
+            count += tags.len();
+            all.extend(tags.into_iter().filter(|tag| (1..=MOST_TAGS.1).contains(&tag.len())));
+            count <= MOST_TAGS.0
         })?;
+        if count > MOST_TAGS.0 {
+            return Err(Error::new(Kind::Mismatch, "the registry sent an invalid list: it has too many tags")
+                .fact("url", show_url(base))
+                .fact("limit", MOST_TAGS.0));
+        }
         Ok(all)
     }
 
@@ -168,13 +178,12 @@ impl Fetcher {
             Error::new(Kind::Mismatch, format!("the registry sent an invalid list: {why}")).fact("url", show_url(url))
         };
         for page in 0..MOST_PAGES {
-            self.settings().check(&url)?;
-            let request = self.request(Method::GET, &url).header(ACCEPT, accept);
-            let (headers, body) = match self.small_body(&url, request, LARGEST_PAGE) {
+            let (headers, body) = match self.registry_body(&url, accept, LARGEST_PAGE) {
                 Err(error) if error.kind() == Kind::NotFound => return Ok(page > 0),
                 other => other?,
             };
-            let read = serde_json::from_slice(&body).map_err(|error| odd(&url, "malformed").because(&error))?;
+            let read =
+                document::read(&body, "list of a registry").map_err(|error| error.fact("url", show_url(&url)))?;
             if !take(read) {
                 return Ok(true);
             }

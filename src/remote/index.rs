@@ -7,9 +7,10 @@
 //! ```
 //!
 //! Contents have no names here: lines follow the listing, each distinct content in the place of its first file. Empty
-//! ones have no line. The pieces of a content are those lines that its size needs. Parsing is total and does no IO.
+//! ones have no line. The pieces of a content are those lines that its size needs. A digest has one size everywhere. Parsing
+//! is total and does no IO.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::piece::LARGEST;
@@ -90,11 +91,13 @@ pub fn parse(text: &str, contents: &[Content], packs: &[Promise]) -> Result<Vec<
 fn pieces(text: &str, contents: &[Content], packs: &[Promise]) -> Option<Vec<Vec<Piece>>> {
     let mut lines = text.strip_suffix('\n')?.split('\n');
     (lines.next()? == HEADER).then_some(())?;
-    let mut all = Vec::with_capacity(contents.len());
+    let (mut all, mut sizes) = (Vec::with_capacity(contents.len()), HashMap::new());
     for content in contents {
         let (mut own, mut missing) = (Vec::new(), content.size);
         while missing > 0 {
             let piece = piece(lines.next()?, content, packs)?;
+            // Pieces with one digest are received once. With two sizes they would be written over each other.
+            (*sizes.entry(piece.digest).or_insert(piece.size) == piece.size).then_some(())?;
             missing = missing.checked_sub(piece.size)?;
             own.push(piece);
         }

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::repository::{MOST_REFERRERS, Reference, Repository, is_odd};
 use super::tags;
 use crate::digest::Sha256Digest;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::oci::Artifact;
 use crate::oci::artifact::described;
-use crate::oci::document::{INDEX, MANIFEST};
+use crate::oci::document::{self, INDEX, MANIFEST};
 
 /// Number of times that an entry is added to an index that somebody else is writing.
 const TRIES: usize = 5;
@@ -95,9 +95,7 @@ fn all(remote: &dyn Repository, subject: Sha256Digest) -> Result<Vec<Sha256Diges
 fn fallback(remote: &dyn Repository, subject: Sha256Digest) -> Result<Option<Vec<Referrer>>> {
     let tag = tags::of_referrers(subject);
     let Some(text) = remote.manifest(Reference::Tag(&tag))? else { return Ok(None) };
-    let index: Index = serde_json::from_slice(&text).map_err(|error| {
-        Error::new(Kind::Mismatch, "the remote has an invalid index of statements").fact("tag", &tag).because(&error)
-    })?;
+    let index: Index = document::read(&text, "index of statements").map_err(|error| error.fact("tag", &tag))?;
     Ok(Some(index.manifests))
 }
 

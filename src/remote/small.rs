@@ -14,7 +14,7 @@ use crate::tree::Listing;
 /// Greatest compressed size of a listing or index, in bytes: twenty times that of a nightly.
 pub const LARGEST: u64 = 64 << 20;
 /// Greatest size of a listing or index.
-const LARGEST_PLAIN: u64 = 512 << 20;
+const LARGEST_PLAIN: u64 = 128 << 20;
 /// Level of listings and indexes, which are mostly digests.
 const LEVEL: i32 = 9;
 
@@ -79,7 +79,8 @@ pub fn read_listing(remote: &dyn Repository, manifest: &TreeArtifact, tree: Tree
 /// Returns the pieces of the contents of a tree.
 pub fn read_index(remote: &dyn Repository, manifest: &TreeArtifact, contents: &[Content]) -> Result<Vec<Vec<Piece>>> {
     let text = read_packed(remote, manifest.index)?;
-    parse(&String::from_utf8_lossy(&text), contents, &manifest.packs)
+    // What is not UTF-8 is no index, and an empty text is none either.
+    parse(std::str::from_utf8(&text).unwrap_or_default(), contents, &manifest.packs)
         .map_err(|error| error.fact("remote", remote.address()))
 }
 

@@ -41,7 +41,7 @@ fn images_that_cannot_be_used_are_refused_at_update() {
     }
     let project = served(&usual());
     serve(&project, "team/base", "24.04", b"<html>", "text/html");
-    refused(&project, 5, "malformed image manifest");
+    refused(&project, 5, "the server does not answer like a registry");
     serve(&project, "team/base", "24.04", b"{}", "application/json");
     refused(&project, 3, "the registry's document is not an image");
     serve(&project, "team/base", "24.04", br#"{"schemaVersion":2,"manifests":[]}"#, INDEX);

@@ -1,5 +1,7 @@
 //! Registries that lie, and documents that nobody should believe.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use strixlock_demo::deb_maker::compress;
 use strixlock_demo::http::{Fault, Incoming, Resource, Response};
@@ -202,7 +204,7 @@ fn manifests_of_something_else_are_refused() {
                 manifest["artifactType"] = Value::Null;
                 manifest["layers"][2]["mediaType"] = "application/vnd.oci.image.layer.v1.tar+gzip".into();
             },
-            "the remote has",
+            "malformed manifest",
         ),
         (
             |manifest| manifest["layers"][2]["mediaType"] = "application/vnd.oci.image.layer.v1.tar+gzip".into(),
@@ -218,7 +220,7 @@ fn manifests_of_something_else_are_refused() {
     for text in ["", "[]", "{\"schemaVersion\": 2}", "\u{0}"] {
         Made::new().serve(&project);
         Made::new().serve_manifest(&project, text.as_bytes());
-        refused(&project, 5, "invalid manifest");
+        refused(&project, 5, "malformed manifest");
     }
 }
 
@@ -277,4 +279,79 @@ fn a_token_is_asked_for_what_is_done() {
     assert_eq!(scopes(&["remote", "ls"]), "repository%3Ateam%2Fstrix%3Apull");
     assert_eq!(scopes(&["push", "llama"]), "repository%3Ateam%2Fstrix%3Apull%2Cpush");
     assert_eq!(scopes(&["remote", "gc", "--keep", "1"]), "repository%3Ateam%2Fstrix%3Apull%2Cpush%2Cdelete");
+}
+
+#[test]
+fn a_page_in_place_of_a_registry_is_told_as_such() {
+    let project = project();
+    let page = |_: &Incoming| {
+        let page = Response::text(200, "<html><title>Welcome to the Airport</title></html>");
+        Response { headers: Vec::new(), ..page }.header("Content-Type", "text/html; charset=utf-8")
+    };
+    project.upstream().server().handle("/v2/", page);
+    for arguments in [["push", "llama"].as_slice(), &["remote", "ls"], &["remote", "verify"]] {
+        let ran = project.run(arguments).code(5);
+        assert!(ran.stderr.contains("the server does not answer like a registry"), "{}", ran.all());
+    }
+    refused(&project, 5, "the server does not answer like a registry");
+}
+
+/// A file of the attack below, and the pieces that the index gives it: label, plain size as the index has it.
+type Attacked<'a> = (&'a [u8], Vec<(&'a str, u64)>);
+
+#[test]
+fn a_label_for_two_pieces_does_not_choose_the_bytes_of_a_file() {
+    let project = project();
+    let wanted = b"#!/bin/sh\necho what the lock has\n".repeat(50);
+    let chosen = b"#!/bin/sh\necho what somebody else wants\n".repeat(50);
+    let size = wanted.len();
+    // Files are received in the order of their digests. The first one gives the label `middle` its size.
+    let first = (0_u32..1000)
+        .map(|number| [format!("{number}\n").repeat(size).into_bytes(), wanted.clone()].concat())
+        .find(|bytes| Sha256Digest::of(bytes) < Sha256Digest::of(&wanted))
+        .unwrap();
+    let plain: [(&str, &[u8]); 5] = [
+        ("begin", &wanted[..1]),
+        ("gap", b"?"),
+        // Received before the last two, and hashed as all that is left of the file.
+        ("middle", &wanted[1..]),
+        ("tail", &chosen[3..size]),
+        ("rest", &first[size - 1..]),
+    ];
+    let (mut pack, mut places) = (Vec::new(), std::collections::BTreeMap::new());
+    for (label, bytes) in plain {
+        let packed = compress(bytes, Compression::Zstd);
+        places.insert(label, format!("0 {} {}", pack.len(), packed.len()));
+        pack.extend(packed);
+    }
+    let files: [Attacked; 2] = [
+        (&first, vec![("middle", size as u64 - 1), ("rest", (first.len() - size + 1) as u64)]),
+        (&wanted, vec![("begin", 1), ("middle", 1), ("gap", 1), ("tail", size as u64 - 3)]),
+    ];
+    let mut index = "strixlock-index 1\n".to_owned();
+    for (label, size) in files.iter().flat_map(|(_, pieces)| pieces) {
+        writeln!(index, "{} {size} {}", places[label], Sha256Digest::of(label.as_bytes()).hex()).unwrap();
+    }
+    let line = |name: &str, bytes: &[u8]| format!("x {} {} {name}\n", bytes.len(), Sha256Digest::of(bytes).hex());
+    let listing = format!("strix-tree-1\nd - - bin\n{}{}", line("bin/first", &first), line("bin/run", &wanted));
+    Made { listing: listing.into_bytes(), index, pack, ..Made::new() }.serve(&project);
+    refused(&project, 5, "the remote's index of a tree does not fit its listing and packs");
+    // Nothing of it is taken for the file of an honest remote.
+    let packed: Vec<Vec<u8>> = files.iter().map(|(bytes, _)| compress(bytes, Compression::Zstd)).collect();
+    let index = format!("strixlock-index 1\n0 0 {}\n0 {} {}\n", packed[0].len(), packed[0].len(), packed[1].len());
+    let listing = format!("strix-tree-1\nd - - bin\n{}{}", line("bin/first", &first), line("bin/run", &wanted));
+    Made { listing: listing.into_bytes(), index, pack: packed.concat(), ..Made::new() }.serve(&project);
+    project.run_in_store("other", &["pull", "llama"]).code(0);
+    project.run_in_store("other", &["verify"]).code(0);
+}
+
+#[test]
+fn tags_without_end_are_given_up() {
+    let project = project();
+    let page = format!("{{\"tags\":[{}\"x\"]}}", "\"\",".repeat(90_000));
+    project.upstream().server().handle("/v2/team/strix/tags/list", move |_: &Incoming| {
+        Response::text(200, page.as_str()).header("Link", "</v2/team/strix/tags/list?n=1000>; rel=next")
+    });
+    let ran = project.run(&["remote", "ls"]).code(5);
+    assert!(ran.stderr.contains("it has too many tags"), "{}", ran.all());
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost::Message;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
+use prost::{DecodeError, Message};
 
 use crate::blob::BlobDigest;
 use crate::error::{Error, Kind, Result};
@@ -14,6 +15,8 @@ use crate::tree::{DEEPEST, Node};
 
 /// Most entries of a tree. A small message can name a directory many times, at each level.
 const MOST: usize = 100_000;
+/// Most bytes of messages of directories, counted as often as a directory is named.
+const MOST_BYTES: usize = 64 << 20;
 
 /// An entry of a tree that a job wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,26 @@ pub struct OutputEntry {
 pub struct OutputTree {
     /// Its entries.
     pub entries: Vec<OutputEntry>,
+}
+
+/// Returns the number of fields of a message. In memory each may take a hundred times its size.
+fn fields(mut message: &[u8]) -> Result<usize, DecodeError> {
+    let mut count = 0;
+    while !message.is_empty() {
+        let (tag, kind) = decode_key(&mut message)?;
+        skip_field(kind, tag, &mut message, DecodeContext::default())?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Decodes a message that has no more fields than a tree may have entries.
+fn decode<T: Message + Default>(message: &[u8], what: &str) -> Result<T> {
+    let invalid = |error: &DecodeError| odd(&format!("{what} cannot be read")).because(error);
+    if fields(message).map_err(|error| invalid(&error))? > MOST {
+        return Err(too_many());
+    }
+    T::decode(message).map_err(|error| invalid(&error))
 }
 
 /// The message of a tree with the bytes of its directories, whose digests name them.
@@ -56,19 +79,28 @@ impl Service {
 impl OutputTree {
     /// Reads the message of a tree.
     fn read(message: &[u8]) -> Result<Self> {
-        let raw = RawTree::decode(message).map_err(|error| odd("its message cannot be read").because(&error))?;
+        let raw: RawTree = decode(message, "its message")?;
         let children: BTreeMap<BlobDigest, &[u8]> =
             raw.children.iter().map(|child| (BlobDigest::of(child), &child[..])).collect();
         let mut tree = Self::default();
-        tree.add(&raw.root, "", 0, &children)?;
+        tree.add(&raw.root, "", 0, &children, &mut { MOST_BYTES })?;
         Ok(tree)
     }
 
-    fn add(&mut self, bytes: &[u8], at: &str, depth: usize, children: &BTreeMap<BlobDigest, &[u8]>) -> Result<()> {
+    /// Adds a directory with all that is below it. `left` is the number of bytes that may still be decoded.
+    fn add(
+        &mut self,
+        bytes: &[u8],
+        at: &str,
+        depth: usize,
+        children: &BTreeMap<BlobDigest, &[u8]>,
+        left: &mut usize,
+    ) -> Result<()> {
         if depth > DEEPEST {
             return Err(odd("it is too deep").fact("limit", DEEPEST));
         }
-        let message = Directory::decode(bytes).map_err(|error| odd("a directory cannot be read").because(&error))?;
+        *left = left.checked_sub(bytes.len()).ok_or_else(too_many)?;
+        let message: Directory = decode(bytes, "a directory")?;
         let mut names = BTreeSet::new();
         let mut place = |name: &str| -> Result<String> {
             let fits = !name.is_empty() && !matches!(name, "." | "..") && !name.contains(['/', '\0']);
@@ -98,13 +130,17 @@ impl OutputTree {
             let bytes =
                 children.get(&digest).ok_or_else(|| odd("it lacks a directory").fact("directory", visible(&path)))?;
             self.entries.push(OutputEntry { path: path.clone(), node: Node::Directory });
-            self.add(bytes, &path, depth + 1, children)?;
+            self.add(bytes, &path, depth + 1, children, left)?;
         }
         if self.entries.len() > MOST {
-            return Err(odd("it has too many entries").fact("limit", MOST));
+            return Err(too_many());
         }
         Ok(())
     }
+}
+
+fn too_many() -> Error {
+    odd("it has too many entries").fact("limit", MOST)
 }
 
 fn odd(why: &str) -> Error {
@@ -190,5 +226,24 @@ mod tests {
         let root = levels.pop().unwrap();
         let error = OutputTree::read(&message(&root, &levels)).unwrap_err().to_string();
         assert!(error.contains("too many entries"), "{error}");
+    }
+
+    #[test]
+    fn what_is_large_once_decoded_is_counted_first() {
+        // Two bytes for each child, and for each file; then a directory of a megabyte that is named a thousand times.
+        let child = [0x12, 0].repeat(MOST + 1);
+        let root = RawTree { root: [0x0a, 0].repeat(MOST + 1), children: Vec::new() }.encode_to_vec();
+        let long = |number: usize| SymlinkNode {
+            name: number.to_string(),
+            target: "x".repeat(1 << 20),
+            ..SymlinkNode::default()
+        };
+        let large = Directory { symlinks: vec![long(0)], ..Directory::default() };
+        let directories = (0..1000).map(|number| below(&number.to_string(), &large)).collect();
+        let named = message(&Directory { directories, ..Directory::default() }, &[large]);
+        for message in [child, root, named] {
+            let error = OutputTree::read(&message).unwrap_err().to_string();
+            assert!(error.contains("too many entries"), "{error}");
+        }
     }
 }

@@ -41,6 +41,8 @@ const SMALL_CHUNK: u64 = 4 << 20;
 const LARGEST_CHUNK: u64 = 256 << 20;
 /// Bytes that a connection must take in the time in which one must deliver some (`window`).
 const FLOOR: u64 = 1 << 20;
+/// Bytes by which an upload must have gone on for its retries to be counted anew.
+const PROGRESS: u64 = 1 << 20;
 
 /// A blob to send.
 pub struct Upload<'a> {
@@ -80,8 +82,9 @@ impl Fetcher {
             };
             let (have, rounds) = (open.as_ref().map_or(0, |open| open.at), self.settings.rounds);
             // An unstable connection is retried as long as it makes progress.
-            round = if have > furthest { 1 } else { round };
-            furthest = furthest.max(have);
+            if have >= furthest + PROGRESS {
+                (round, furthest) = (1, have);
+            }
             let too_large = trouble.error.message() == TOO_LARGE && chunk > SMALL_CHUNK;
             if too_large {
                 (open, chunk) = (None, SMALL_CHUNK);

@@ -24,7 +24,7 @@ use crate::tree::confined;
 const MOST: u64 = 64 << 10;
 
 /// Bytes of the message that describes a directory at most.
-const LARGEST_TREE: u64 = 256 << 20;
+const LARGEST_TREE: u64 = 16 << 20;
 /// Bytes of results for ourselves at most.
 const LARGEST_RECORD: u64 = 1 << 30;
 

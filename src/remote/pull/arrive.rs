@@ -1,7 +1,8 @@
 //! Files that are received, from the first piece to their place among the store's contents.
 //!
 //! Each file is written at its own path in the new tree, and hashed as its pieces come: those that come in order are
-//! hashed as they pass, the others are read again at the end.
+//! hashed as they pass, the others are read again at the end. That holds only if no byte is written twice: a piece has
+//! the size that each of its places has room for.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -122,6 +123,12 @@ impl<'a> Arrivals<'a> {
     pub fn take(&self, piece: Sha256Digest, plain: &[u8], hand: &mut Hand) -> Result<()> {
         for Place { file: number, number: place, offset } in self.pieces.get(&piece).iter().flat_map(|(_, all)| all) {
             let file = &self.files[*number];
+            if plain.len() as u64 != file.pieces[*place].size {
+                return Err(Error::new(Kind::Mismatch, "the remote's index gives a piece another size than it has")
+                    .about(named(&file.lack.entry.path))
+                    .fact("remote", &self.remote.0)
+                    .fact("piece", piece));
+            }
             self.open(*number, hand)?.write_all_at(plain, *offset)?;
             let is_complete = {
                 let mut state = lock(&file.state);

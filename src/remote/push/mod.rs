@@ -143,10 +143,10 @@ pub fn push(
 /// meanwhile.
 fn demand_whole(remote: &dyn Repository, pushed: &Pushed) -> Result<()> {
     let gone = || {
-        Error::new(Kind::Busy, "another command removed what this push needs")
+        Error::new(Kind::Busy, "the remote does not have all that this push needs")
             .about(&pushed.name)
             .fact("remote", remote.address())
-            .hint("push again when that command, such as `strixlock remote gc`, is done")
+            .hint("another command, such as `strixlock remote gc`, may have removed it: push again when that is done")
     };
     let text = remote.manifest(Reference::Digest(pushed.manifest))?.ok_or_else(gone)?;
     let manifest = TreeArtifact::parse(&text)?;

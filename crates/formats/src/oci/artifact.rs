@@ -62,8 +62,7 @@ impl Artifact {
 
     /// Parses a manifest of this type. Fails with [`Kind::Mismatch`] for anything else.
     pub fn parse(text: &[u8], artifact_type: &str) -> Result<Self> {
-        let artifact: Self = serde_json::from_slice(text)
-            .map_err(|error| Error::new(Kind::Mismatch, "invalid manifest").because(&error))?;
+        let artifact: Self = super::document::read(text, "manifest")?;
         if artifact.artifact_type == artifact_type {
             return Ok(artifact);
         }

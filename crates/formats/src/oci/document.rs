@@ -247,11 +247,10 @@ const MOST_VALUES: usize = 100_000;
 pub fn read<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
     // Each value but the first follows one of these.
     if bytes.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count() > MOST_VALUES {
-        return Err(Error::new(Kind::Mismatch, format!("the {what} of the image has too many values"))
-            .fact("limit", MOST_VALUES));
+        return Err(Error::new(Kind::Mismatch, format!("the {what} has too many values")).fact("limit", MOST_VALUES));
     }
     serde_json::from_slice(bytes)
-        .map_err(|error| Error::new(Kind::Mismatch, format!("malformed image {what}")).because(&error))
+        .map_err(|error| Error::new(Kind::Mismatch, format!("malformed {what}")).because(&error))
 }
 
 #[cfg(test)]
