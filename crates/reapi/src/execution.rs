@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::execute::{Cache, Run, Stage, Watch};
 use crate::fault::{may_pass, told};
 use crate::google::protobuf::Any;
-use crate::logs::Output;
+use crate::logs::{Output, not_kept};
 use crate::outcome::Outcome;
 use crate::proto::{
     ActionResult, ExecuteOperationMetadata, ExecuteRequest, ExecuteResponse, WaitExecutionRequest, digest_function,
@@ -103,7 +103,7 @@ impl Execution<'_> {
                 biased;
                 part = self.output.next() => {
                     let watch = &mut *self.watch;
-                    self.output.pass(&part, &mut |said| watch.output(said)).map_err(Error::from)?;
+                    self.output.pass(&part, &mut |said| watch.output(said)).map_err(|error| not_kept(&error))?;
                     continue;
                 }
                 next = stream.message() => next,

@@ -73,8 +73,13 @@ impl Output {
             _ if whole.is_empty() => Ok(()),
             _ => to(OTHER).and_then(|()| to(whole)),
         };
-        passed.map_err(|error| Error::failure("cannot keep the output of the remote build").because(&error))
+        passed.map_err(|error| not_kept(&error))
     }
+}
+
+/// Returns the error for output that could not be kept.
+pub(crate) fn not_kept(error: &io::Error) -> Error {
+    Error::failure("cannot keep the output of the remote build").because(error)
 }
 
 async fn read(remote: &Remote, resource_name: String, sender: Sender<Vec<u8>>) -> Result<(), Status> {

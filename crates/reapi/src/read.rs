@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use bazel_remote_apis::google::bytestream::ReadRequest;
-use tonic::Request;
+use tonic::{Request, Status};
 
 use crate::blob::BlobDigest;
 use crate::digest::HashingWriter;
@@ -13,6 +13,10 @@ use crate::service::{Remote, Service};
 
 /// Greatest window of a compressed stream, as a power of two: 8 MiB, the most that decoders are asked to have.
 const WINDOW: u32 = 23;
+/// Bytes that compression and framing may add to a blob, besides a sixteenth of its size.
+const ADDED: u64 = 1 << 20;
+/// Bytes of a blob that must come in the time in which anything at all must (`patience`).
+const FLOOR: u64 = 1 << 20;
 
 impl Service {
     /// Passes the bytes of a blob on. Fails if they are not those of its name, which is known after the last only.
@@ -64,12 +68,25 @@ impl Remote {
         Ok(())
     }
 
+    /// Receives the bytes of a blob as they are sent. What the service sends for ever, however little at a time, ends.
     async fn receive(&self, digest: BlobDigest, kind: &str, to: &mut impl Write) -> Result<(), Failed> {
+        let windows = 2 + u32::try_from(digest.size / FLOOR).unwrap_or(u32::MAX);
+        let limit = self.settings.patience.saturating_mul(windows);
+        match tokio::time::timeout(limit, self.receive_all(digest, kind, to)).await {
+            Ok(received) => received,
+            Err(_) => Err(Status::deadline_exceeded(format!("a file took {} s", limit.as_secs())).into()),
+        }
+    }
+
+    async fn receive_all(&self, digest: BlobDigest, kind: &str, to: &mut impl Write) -> Result<(), Failed> {
         let resource_name = self.resource(&format!("{kind}/{}/{}", digest.sha256.hex(), digest.size));
         let request = Request::new(ReadRequest { resource_name, read_offset: 0, read_limit: 0 });
         let mut bytes = self.bytes();
         let mut stream = self.in_time(bytes.read(request)).await?.into_inner();
+        let mut left = digest.size.saturating_add(digest.size / 16).saturating_add(ADDED);
         while let Some(part) = self.in_time(stream.message()).await? {
+            let too_many = || io::Error::new(io::ErrorKind::InvalidData, "more bytes than compression can add");
+            left = left.checked_sub(part.data.len() as u64).ok_or_else(|| self.odd(digest, &too_many()))?;
             to.write_all(&part.data).map_err(|error| self.odd(digest, &error))?;
         }
         Ok(())

@@ -13,7 +13,7 @@ use bazel_remote_apis::build::bazel::remote::execution::v2::{
 use bazel_remote_apis::build::bazel::remote::execution::v2::{Directory, FileNode};
 use prost::Message as _;
 use server::{Server, State, Step};
-use strixlock_ground::error::{Kind, Result};
+use strixlock_ground::error::{Error, Kind, Result};
 use strixlock_reapi::{
     BlobDigest, Cache, Caller, Contents, InputTree, Inputs, Job, Node, Outcome, OutputTree, Service, Settings, Shared,
     Stage, Watch, cancel_all,
@@ -275,6 +275,22 @@ fn bytes_that_are_not_those_of_the_digest_are_refused() {
             assert_eq!(error.kind(), Kind::Mismatch, "{error}");
             assert_eq!(service.output(&outcome, "build/dest", 1 << 20).unwrap_err().kind(), Kind::Mismatch);
         }
+    }
+}
+
+#[test]
+fn compressed_bytes_that_go_on_after_the_file_are_refused() {
+    let large = b"0123456789".repeat(200_000);
+    let server = ready(&[("large", &large)], &[]);
+    server.with(|state| state.zstd = true);
+    let service = connect(&server).unwrap();
+    let outcome = run(&service, Cache::Use, &mut Noted::default()).unwrap();
+    let tree = service.output(&outcome, "build/dest", 1 << 20).unwrap();
+    for (frames, is_taken) in [(1, true), (400_000, false)] {
+        server.with(|state| state.frames = frames);
+        let place = tempfile::tempdir().unwrap();
+        let result = service.download(&tree, &place.path().join("dest"));
+        assert_eq!(result.as_ref().err().map(Error::kind), (!is_taken).then_some(Kind::Mismatch));
     }
 }
 

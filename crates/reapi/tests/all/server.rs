@@ -65,6 +65,8 @@ pub struct State {
     pub stream: Option<(String, Vec<u8>)>,
     /// Changes bytes that are read.
     pub tamper: Option<fn(Vec<u8>) -> Vec<u8>>,
+    /// Number of empty frames after the bytes of a blob that is sent compressed.
+    pub frames: usize,
     /// Number of requests that fail before one succeeds.
     pub failures: usize,
     /// True if uploads of large blobs are never answered.
@@ -329,7 +331,8 @@ impl ByteStream for Handler {
         let bytes = state.blobs.get(hash).cloned().ok_or_else(|| Status::not_found(name.clone()))?;
         let bytes = state.tamper.unwrap_or(std::convert::identity)(bytes);
         let bytes = if name.contains("/zstd/") || name.starts_with("compressed-blobs") {
-            zstd::encode_all(&bytes[..], 1).map_err(|error| Status::internal(error.to_string()))?
+            let frame = |bytes: &[u8]| zstd::encode_all(bytes, 1).map_err(|error| Status::internal(error.to_string()));
+            [frame(&bytes)?, frame(b"")?.repeat(state.frames)].concat()
         } else {
             bytes
         };
