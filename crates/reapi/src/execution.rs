@@ -96,6 +96,7 @@ impl Execution<'_> {
     /// Follows the operation to its end. Returns the result, and whether it was in the cache.
     async fn follow(&mut self) -> Result<(ActionResult, bool), Failed> {
         let (mut stream, mut attempts) = (self.begin().await?, Attempts::default());
+        let mut begun = Instant::now();
         // Some services say nothing more until it is done.
         self.show(Stage::Running);
         loop {
@@ -114,15 +115,23 @@ impl Execution<'_> {
             };
             match next {
                 Ok(Some(operation)) => {
-                    attempts = Attempts::default();
+                    let before = self.stage.clone();
                     if let Some(done) = self.see(operation)? {
                         return Ok(done);
+                    }
+                    if self.stage != before {
+                        attempts = Attempts::default();
                     }
                 }
                 // A stream that ends before the operation is a broken connection.
                 Ok(None) if self.name.is_empty() => return Err(Status::unavailable("it began no operation").into()),
                 Err(status) if self.name.is_empty() || !may_pass(&status) => return Err(status.into()),
                 broken_off => {
+                    // A proxy may end every stream after some minutes. One that breaks at once is no connection, whatever
+                    // it said before.
+                    if begun.elapsed() >= self.remote.settings.patience {
+                        attempts = Attempts::default();
+                    }
                     let mut status = broken_off.err().unwrap_or_else(|| Status::unavailable("it ended early"));
                     stream = loop {
                         if !attempts.again(&self.remote.settings, &status).await {
@@ -136,6 +145,7 @@ impl Execution<'_> {
                             Err(status) => status,
                         };
                     };
+                    begun = Instant::now();
                 }
             }
         }

@@ -316,6 +316,15 @@ fn a_broken_connection_is_taken_up_again() {
 }
 
 #[test]
+fn a_connection_that_breaks_each_time_is_given_up() {
+    let server = ready(&[("a", b"a")], &vec![Step::Break; 40]);
+    let settings = Settings { attempts: 3, ..Settings::new(server.url().parse().unwrap()) };
+    let service = Service::connect(settings, &Caller::default()).unwrap();
+    let error = run(&service, Cache::Use, &mut Noted::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unreachable, "{error}");
+}
+
+#[test]
 fn a_service_that_is_started_again_goes_on_with_the_build() {
     let server = ready(&[("a", b"a")], &[Step::Hangs]);
     let settings = Settings { attempts: 2, ..Settings::new(server.url().parse().unwrap()) };
