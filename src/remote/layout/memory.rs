@@ -19,7 +19,7 @@ pub type All = BTreeMap<String, Vec<u8>>;
 pub struct Memory {
     /// The files.
     pub files: Mutex<All>,
-    /// What somebody else does once the file at a path has been changed or removed.
+    /// The deed of somebody else, for the time when the file at a path has been changed or removed.
     other: Mutex<Option<(String, Deed)>>,
 }
 
