@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::artifact::PACK;
 use super::record::records;
-use super::repository::{Reference, Repository, is_odd};
+use super::repository::{Reference, Repository, is_damaged, is_odd};
 use super::verify::RemoteFault;
 use super::{referrers, small, tags};
 use crate::digest::Sha256Digest;
@@ -12,8 +12,8 @@ use crate::error::{Kind, Result};
 use crate::oci::Artifact;
 
 /// Removes the manifests that need what has a fault, with the statements about them, the records of pushes that name them,
-/// and then the damaged blobs. Returns the tags that led to what was removed, or the digests of what had none. A registry may keep the bytes of a blob
-/// until it collects its garbage.
+/// and then the damaged blobs. Returns the tags that led to what was removed, or the digests of what had none. A registry
+/// may keep the bytes of a blob until it collects its garbage.
 pub fn remove_damaged(remote: &dyn Repository, faults: &[RemoteFault]) -> Result<BTreeSet<String>> {
     remote.begin_removal()?;
     let (mut removed, mut blobs, mut unreadable) = (BTreeSet::new(), BTreeSet::new(), Ok(()));
@@ -58,7 +58,12 @@ pub fn remove_damaged(remote: &dyn Repository, faults: &[RemoteFault]) -> Result
         }
     }
     // Only now nothing needs them.
-    blobs.into_iter().try_for_each(|blob| remote.delete_blob(blob))?;
+    for blob in blobs {
+        if is_damaged(remote, blob)? {
+            remote.delete_blob(blob)?;
+            removed.insert(blob.to_string());
+        }
+    }
     unreadable.map(|()| removed)
 }
 

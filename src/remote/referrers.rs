@@ -99,15 +99,30 @@ fn fallback(remote: &dyn Repository, subject: Sha256Digest) -> Result<Option<Vec
     Ok(Some(index.manifests))
 }
 
+/// Returns true if the index under the tag of the fallback can be read, or there is none.
+pub fn has_readable_index(remote: &dyn Repository, subject: Sha256Digest) -> Result<bool> {
+    match fallback(remote, subject) {
+        Ok(_) => Ok(true),
+        Err(error) if is_odd(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Removes a manifest with all that refer to it.
 pub fn remove(remote: &dyn Repository, subject: Sha256Digest) -> Result<()> {
     let index = remote.manifest(Reference::Tag(&tags::of_referrers(subject)))?;
-    let referrers = match all(remote, subject) {
-        Err(error) if is_odd(&error) => Vec::new(),
-        found => found?,
-    };
-    for referrer in referrers {
-        remote.delete_manifest(referrer)?;
+    // A registry lists so many at a time, and one without referrers lists those that are gone, too.
+    let mut removed = BTreeSet::new();
+    loop {
+        let mut referrers = match all(remote, subject) {
+            Err(error) if is_odd(&error) => Vec::new(),
+            found => found?,
+        };
+        referrers.retain(|referrer| removed.insert(*referrer));
+        if referrers.is_empty() {
+            break;
+        }
+        referrers.into_iter().try_for_each(|referrer| remote.delete_manifest(referrer))?;
     }
     if let Some(index) = index {
         remote.delete_manifest(Sha256Digest::of(&index))?;

@@ -116,6 +116,18 @@ pub fn receive(remote: &dyn Repository, blob: Promise, into: impl Write, told: &
     Ok(writer.finish().0)
 }
 
+/// Returns true if a remote has a blob with other bytes than its name says. Nothing that a manifest says of it counts:
+/// anybody who may push can name a blob that is whole with a wrong size.
+pub fn is_damaged(remote: &dyn Repository, digest: Sha256Digest) -> Result<bool> {
+    let Some(size) = remote.blob_size(digest)? else { return Ok(false) };
+    match receive(remote, Promise { size, digest }, std::io::sink(), &|_| {}) {
+        Ok(found) => Ok(found != digest),
+        Err(error) if error.kind() == Kind::NotFound => Ok(false),
+        Err(error) if is_odd(&error) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Returns the numbers of those blobs that a remote does not have.
 pub fn missing(remote: &dyn Repository, blobs: &[Promise]) -> Result<HashSet<usize>> {
     let next = AtomicUsize::new(0);

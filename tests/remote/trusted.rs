@@ -245,8 +245,44 @@ fn a_statement_or_log_that_is_damaged_is_named_and_sent_again() {
         push();
         project.run(&["remote", "verify"]).code(0);
     }
-    for part in ["llama: a signed statement", "llama: the log of its build", "llama: something that is said about it"] {
+    for part in ["llama: a signed statement", "llama: the log of its build", "llama: a statement or log"] {
         assert!(named.contains(part), "{part}: {named}");
+    }
+    project.run(&["trust", "add", "ann", "ann.pub"]).code(0);
+    assert_eq!(signer(&project, "a", &[]).0, "ann");
+}
+
+#[test]
+fn a_statement_that_names_a_whole_pack_does_not_have_it_removed() {
+    let (project, registry) = pushed();
+    let tag = format!("derivation-{}", project.derivation("llama"));
+    let tree = request(&registry, "GET", &format!("manifests/{tag}"), MANIFEST, b"");
+    let manifest: Value = serde_json::from_slice(&tree).unwrap();
+    let fallback = format!("manifests/sha256-{}", Sha256Digest::of(&tree).hex());
+    let mut index: Value = serde_json::from_slice(&request(&registry, "GET", &fallback, INDEX, b"")).unwrap();
+    let own = index["manifests"].as_array().unwrap().clone();
+    let statement = own
+        .iter()
+        .map(|one| format!("manifests/{}", one["digest"].as_str().unwrap()))
+        .map(|path| serde_json::from_slice::<Value>(&request(&registry, "GET", &path, MANIFEST, b"")).unwrap())
+        .find(|one| one["artifactType"].as_str().unwrap().contains("statement"))
+        .unwrap();
+    // Somebody who may push says that the pack is a statement of another size, and of more than a statement may have.
+    let pack = manifest["layers"][2].clone();
+    for size in [pack["size"].as_u64().unwrap() - 1, 1 << 30] {
+        let mut hostile = statement.clone();
+        hostile["layers"][0]["digest"] = pack["digest"].clone();
+        hostile["layers"][0]["size"] = size.into();
+        let hostile = hostile.to_string();
+        let digest = Sha256Digest::of(hostile.as_bytes());
+        request(&registry, "PUT", &format!("manifests/{digest}"), MANIFEST, hostile.as_bytes());
+        let added = json!({ "mediaType": MANIFEST, "digest": digest, "size": hostile.len() });
+        index["manifests"] = [own.clone(), vec![added]].concat().into();
+        request(&registry, "PUT", &fallback, INDEX, index.to_string().as_bytes());
+        let ran = project.run(&["remote", "verify", "--remove-damaged"]).code(7);
+        assert!(ran.stdout.contains(&format!("removed {digest}")), "{}", ran.all());
+        assert!(!ran.stdout.contains(&format!("removed {}", pack["digest"].as_str().unwrap())), "{}", ran.all());
+        project.run(&["remote", "verify"]).code(0);
     }
     project.run(&["trust", "add", "ann", "ann.pub"]).code(0);
     assert_eq!(signer(&project, "a", &[]).0, "ann");

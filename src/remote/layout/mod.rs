@@ -195,8 +195,8 @@ impl<F: Files> Repository for Layout<F> {
         let referred = self.referred()?;
         let removed: Vec<_> = blobs.into_iter().filter(|digest| !referred.contains(digest)).collect();
         removed.iter().try_for_each(|digest| self.files.remove(&path(*digest)))?;
-        // Some files cannot be locked, and a push takes old blobs that it finds. Either it misses them at its end, or it
-        // is seen here.
+        // Some files cannot be locked, and a push takes old blobs that it finds. Either it misses them at its end, or its
+        // manifest is seen here, unless that was removed with the blobs.
         if removed.is_empty() || self.referred()?.is_disjoint(&removed.into_iter().collect()) {
             return Ok(());
         }
