@@ -74,7 +74,11 @@ pub(super) fn called(kept: &Kept) -> String {
 /// Parses a manifest.
 pub(super) fn layers(manifest: &[u8]) -> Result<Layers> {
     let odd = |why: &str| Error::new(Kind::Mismatch, format!("not the manifest of an archived lock: {why}"));
-    let manifest = Artifact::parse(manifest, ARTIFACT)?;
+    let manifest = Artifact::read(manifest).map_err(|error| odd("malformed").because(&error))?;
+    if manifest.artifact_type != ARTIFACT {
+        let found = crate::text::visible(&manifest.artifact_type);
+        return Err(odd("another type").fact("expected", ARTIFACT).fact("found", found));
+    }
     let [lock, rest @ ..] = manifest.layers.as_slice() else { return Err(odd("it has no layers")) };
     if lock.media_type != MEDIA_TYPE {
         return Err(odd("its first layer is not a lock"));

@@ -23,7 +23,7 @@ use crate::text;
 use crate::urls::{log_url, show_url};
 
 /// Number of bytes that a round must receive to count as progress.
-const PROGRESS: u64 = 1 << 20;
+pub(super) const PROGRESS: u64 = 1 << 20;
 
 /// A download to make.
 #[derive(Debug, Clone, Copy)]

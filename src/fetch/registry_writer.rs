@@ -20,8 +20,10 @@ use crate::urls::{server, show_url};
 const LARGEST_PAGE: u64 = 4 << 20;
 /// Greatest number of pages of a list. A registry that names more is taken to lead in a circle.
 const MOST_PAGES: usize = 1000;
-/// Greatest number of tags, and greatest length of one by the specification.
-const MOST_TAGS: (usize, usize) = (200_000, 128);
+/// Greatest number of tags.
+const MOST_TAGS: usize = 200_000;
+/// Greatest length of a tag, by the specification.
+const LONGEST_TAG: usize = 128;
 
 /// An access to a repository of a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,13 +139,13 @@ impl Fetcher {
         self.registry_list(base, "tags/list?n=1000", "application/json", |page: Tags| {
             let tags = page.tags.unwrap_or_default();
             count += tags.len();
-            all.extend(tags.into_iter().filter(|tag| (1..=MOST_TAGS.1).contains(&tag.len())));
-            count <= MOST_TAGS.0
+            all.extend(tags.into_iter().filter(|tag| (1..=LONGEST_TAG).contains(&tag.len())));
+            count <= MOST_TAGS
         })?;
-        if count > MOST_TAGS.0 {
+        if count > MOST_TAGS {
             return Err(Error::new(Kind::Mismatch, "the registry sent an invalid list: it has too many tags")
                 .fact("url", show_url(base))
-                .fact("limit", MOST_TAGS.0));
+                .fact("limit", MOST_TAGS));
         }
         Ok(all)
     }

@@ -22,6 +22,18 @@ const TREE_DIGEST: &str = "io.github.strixlock.tree";
 /// The annotation with the seconds that the build took whose result was pushed.
 const SECONDS: &str = "io.github.strixlock.build-seconds";
 
+/// Parses a manifest of this type. Fails with [`Kind::Mismatch`] for anything else.
+pub fn parse(text: &[u8], artifact_type: &str) -> Result<Artifact> {
+    let artifact = Artifact::read(text)
+        .map_err(|error| Error::new(Kind::Mismatch, "the remote has an invalid manifest").because(&error))?;
+    if artifact.artifact_type == artifact_type {
+        return Ok(artifact);
+    }
+    Err(Error::new(Kind::Mismatch, "the remote has a manifest of another kind in this place")
+        .fact("expected", artifact_type)
+        .fact("found", crate::text::visible(&artifact.artifact_type)))
+}
+
 /// A description of a tree for people, and believed by nobody.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct About {
@@ -49,7 +61,7 @@ pub struct TreeArtifact {
 impl TreeArtifact {
     /// Parses the manifest of a tree.
     pub fn parse(text: &[u8]) -> Result<Self> {
-        let artifact = Artifact::parse(text, TREE)?;
+        let artifact = parse(text, TREE)?;
         let [listing, index, packs @ ..] = artifact.layers.as_slice() else {
             return Err(odd("it has no index"));
         };

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Contents have no names here: lines follow the listing, each distinct content in the place of its first file. Empty
-//! ones have no line. The pieces of a content are those lines that its size needs. A digest has one size everywhere. Parsing
-//! is total and does no IO.
+//! ones have no line. The pieces of a content are those lines that its size needs. A digest has one size everywhere.
+//! Parsing is total and does no IO.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;

@@ -6,13 +6,13 @@ use super::artifact::PACK;
 use super::record::records;
 use super::repository::{Reference, Repository, is_damaged, is_odd};
 use super::verify::RemoteFault;
-use super::{referrers, small, tags};
+use super::{referrers, tags};
 use crate::digest::Sha256Digest;
 use crate::error::{Kind, Result};
 use crate::oci::Artifact;
 
-/// Removes the manifests that need what has a fault, with the statements about them, the records of pushes that name them,
-/// and then the damaged blobs. Returns the tags that led to what was removed, or the digests of what had none. A registry
+/// Removes the manifests that need what has a fault, with the statements about them, the records of pushes that name
+/// them, and then the damaged blobs. Returns the tags that led to what was removed, or the digests of what had none. A registry
 /// may keep the bytes of a blob until it collects its garbage.
 pub fn remove_damaged(remote: &dyn Repository, faults: &[RemoteFault]) -> Result<BTreeSet<String>> {
     remote.begin_removal()?;
@@ -39,7 +39,7 @@ pub fn remove_damaged(remote: &dyn Repository, faults: &[RemoteFault]) -> Result
                 Err(error) => return Err(error),
             };
             if fault.what == *tag {
-                blobs.extend(damaged_documents(remote, &text)?);
+                blobs.extend(documents(&text));
             }
             referrers::remove(remote, Sha256Digest::of(&text))?;
             removed.insert(tag.clone());
@@ -57,7 +57,7 @@ pub fn remove_damaged(remote: &dyn Repository, faults: &[RemoteFault]) -> Result
             other => drop(other?),
         }
     }
-    // Only now nothing needs them.
+    // Only now nothing needs them. Whether one is damaged is seen from its own bytes.
     for blob in blobs {
         if is_damaged(remote, blob)? {
             remote.delete_blob(blob)?;
@@ -67,16 +67,8 @@ pub fn remove_damaged(remote: &dyn Repository, faults: &[RemoteFault]) -> Result
     unreadable.map(|()| removed)
 }
 
-/// Returns those layers of a manifest that are damaged, besides packs.
-fn damaged_documents(remote: &dyn Repository, manifest: &[u8]) -> Result<Vec<Sha256Digest>> {
-    let mut damaged = Vec::new();
-    let Ok(artifact) = serde_json::from_slice::<Artifact>(manifest) else { return Ok(damaged) };
-    for layer in artifact.layers.iter().filter(|layer| layer.media_type != PACK) {
-        match small::read(remote, layer.promise(), small::LARGEST) {
-            Err(error) if error.kind() == Kind::Mismatch => damaged.push(layer.digest),
-            Err(error) if error.kind() != Kind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(damaged)
+/// Returns the layers of a manifest besides packs, which have faults of their own.
+fn documents(manifest: &[u8]) -> Vec<Sha256Digest> {
+    let layers = Artifact::read(manifest).map(|artifact| artifact.layers).unwrap_or_default();
+    layers.into_iter().filter(|layer| layer.media_type != PACK).map(|layer| layer.digest).collect()
 }

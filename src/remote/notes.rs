@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::repository::{Reference, Repository, is_odd};
-use super::{referrers, small};
+use super::{artifact, referrers, small};
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::oci::artifact::{EMPTY_CONFIG, described};
@@ -80,7 +80,7 @@ pub fn notes(remote: &dyn Repository, manifest: Sha256Digest, derivation: Deriva
 /// Returns the notes with this manifest; `None` if it is something else.
 fn read(remote: &dyn Repository, digest: Sha256Digest, derivation: DerivationId) -> Result<Option<Notes>> {
     let Some(text) = remote.manifest(Reference::Digest(digest))? else { return Ok(None) };
-    let artifact = Artifact::parse(&text, NOTES)?;
+    let artifact = artifact::parse(&text, NOTES)?;
     if artifact.annotations.get(DERIVATION) != Some(&derivation.to_string()) {
         return Ok(None);
     }

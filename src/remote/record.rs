@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::repository::{LARGEST_MANIFEST, Reference, Repository};
-use super::{small, tags};
+use super::{artifact, small, tags};
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::lock::MEDIA_TYPE;
@@ -68,7 +68,7 @@ impl NumberedRecord {
     fn manifest(&self, remote: &dyn Repository) -> Result<(Sha256Digest, Artifact)> {
         let text = remote.manifest(Reference::Tag(&self.tag))?;
         let text = text.ok_or_else(|| Error::new(Kind::NotFound, "the record of a push is gone"))?;
-        Ok((Sha256Digest::of(&text), Artifact::parse(&text, PUSH)?))
+        Ok((Sha256Digest::of(&text), artifact::parse(&text, PUSH)?))
     }
 
     /// Returns the digest of the record's manifest.

@@ -70,8 +70,8 @@ pub trait Repository: Sync {
     /// Returns all tags, in any order.
     fn tags(&self) -> Result<Vec<String>>;
 
-    /// Returns the first [`MOST_REFERRERS`] manifests whose `subject` is this one, or `None` if the storage does not keep account of them. Then
-    /// they are kept in an index under the tag `sha256-<hex>`, as the specification says.
+    /// Returns the first [`MOST_REFERRERS`] manifests whose `subject` is this one, or `None` if the storage does not keep
+    /// account of them. Then they are kept in an index under the tag `sha256-<hex>`, as the specification says.
     fn referrers(&self, _subject: Sha256Digest) -> Result<Option<Vec<Descriptor>>> {
         Ok(None)
     }

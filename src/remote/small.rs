@@ -92,6 +92,11 @@ pub fn put_index(
     directory: &Path,
 ) -> Result<(Promise, Promise)> {
     debug_assert_eq!(contents(listing).len(), pieces.len());
-    let text = super::index::to_text(pieces);
-    Ok((put_packed(remote, &listing.to_bytes(), directory)?, put_packed(remote, text.as_bytes(), directory)?))
+    let (listing, index) = (listing.to_bytes(), super::index::to_text(pieces));
+    if let Some(size) = [listing.len(), index.len()].into_iter().find(|size| *size as u64 > LARGEST_PLAIN) {
+        return Err(Error::new(Kind::Invalid, "the tree has too many files for a remote")
+            .fact("listing or index", crate::text::bytes(size as u64))
+            .fact("limit", crate::text::bytes(LARGEST_PLAIN)));
+    }
+    Ok((put_packed(remote, &listing, directory)?, put_packed(remote, index.as_bytes(), directory)?))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::repository::{Reference, Repository, is_odd};
-use super::{referrers, small};
+use super::{artifact, referrers, small};
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Result};
 use crate::oci::artifact::{EMPTY_CONFIG, described};
@@ -88,7 +88,7 @@ pub fn statements(remote: &dyn Repository, manifest: Sha256Digest) -> Result<Vec
 /// Returns the statement with this manifest; `None` if it is something else.
 fn read(remote: &dyn Repository, digest: Sha256Digest) -> Result<Option<SignedStatement>> {
     let Some(text) = remote.manifest(Reference::Digest(digest))? else { return Ok(None) };
-    let artifact = Artifact::parse(&text, STATEMENT)?;
+    let artifact = artifact::parse(&text, STATEMENT)?;
     let [text, signature] = artifact.layers.as_slice() else { return Ok(None) };
     if (text.media_type.as_str(), signature.media_type.as_str()) != (TEXT, SIGNATURE) {
         return Ok(None);

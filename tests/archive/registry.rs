@@ -229,7 +229,7 @@ fn a_tag_that_leads_to_another_lock_or_to_an_image_is_named_and_mended() {
     let other = String::from_utf8(other.stdout).unwrap();
     for (text, why) in [
         (other.clone(), "it leads to another lock"),
-        (other.replace("vnd.strixlock.archive.v1", "vnd.other.v1"), "a manifest of another kind"),
+        (other.replace("vnd.strixlock.archive.v1", "vnd.other.v1"), "another type"),
     ] {
         put(&text);
         project.write("lock/strix.lock", &alone);

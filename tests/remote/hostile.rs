@@ -204,7 +204,7 @@ fn manifests_of_something_else_are_refused() {
                 manifest["artifactType"] = Value::Null;
                 manifest["layers"][2]["mediaType"] = "application/vnd.oci.image.layer.v1.tar+gzip".into();
             },
-            "malformed manifest",
+            "the remote has",
         ),
         (
             |manifest| manifest["layers"][2]["mediaType"] = "application/vnd.oci.image.layer.v1.tar+gzip".into(),
@@ -220,7 +220,7 @@ fn manifests_of_something_else_are_refused() {
     for text in ["", "[]", "{\"schemaVersion\": 2}", "\u{0}"] {
         Made::new().serve(&project);
         Made::new().serve_manifest(&project, text.as_bytes());
-        refused(&project, 5, "malformed manifest");
+        refused(&project, 5, "the remote has an invalid manifest");
     }
 }
 

@@ -127,8 +127,8 @@ impl Execution<'_> {
                 Ok(None) if self.name.is_empty() => return Err(Status::unavailable("it began no operation").into()),
                 Err(status) if self.name.is_empty() || !may_pass(&status) => return Err(status.into()),
                 broken_off => {
-                    // A proxy may end every stream after some minutes. One that breaks at once is no connection, whatever
-                    // it said before.
+                    // A proxy may end every stream after some minutes. One that breaks at once is no connection,
+                    // whatever it said before.
                     if begun.elapsed() >= self.remote.settings.patience {
                         attempts = Attempts::default();
                     }

@@ -22,6 +22,7 @@ use tracing::info;
 use url::Url;
 
 use super::client::{Fetcher, transport_error};
+use super::download::PROGRESS;
 use super::registry::SendError;
 use super::registry_writer::join;
 use super::reply::Reply;
@@ -41,8 +42,6 @@ const SMALL_CHUNK: u64 = 4 << 20;
 const LARGEST_CHUNK: u64 = 256 << 20;
 /// Bytes that a connection must take in the time in which one must deliver some (`window`).
 const FLOOR: u64 = 1 << 20;
-/// Bytes by which an upload must have gone on for its retries to be counted anew.
-const PROGRESS: u64 = 1 << 20;
 
 /// A blob to send.
 pub struct Upload<'a> {

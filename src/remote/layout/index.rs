@@ -27,7 +27,7 @@ impl Index {
             let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             return Ok(Self { fields, manifests: Vec::new() });
         };
-        let mut fields: Map<String, Value> = document::read(bytes, "index")?;
+        let mut fields: Map<String, Value> = document::read(bytes, "index of the remote")?;
         match fields.remove("manifests") {
             Some(Value::Array(manifests)) => Ok(Self { fields, manifests }),
             _ => Err(Error::new(Kind::Mismatch, "malformed index of a remote").fact("expected", "a list `manifests`")),

@@ -215,7 +215,7 @@ impl<F: Files> Layout<F> {
         while let Some(manifest) = waiting.pop() {
             // If one cannot be read, nothing may be removed: it is not known what it needs.
             if let Some(bytes) = self.manifest(Reference::Digest(manifest))? {
-                let document: Value = document::read(&bytes, "manifest")?;
+                let document: Value = document::read(&bytes, "manifest of the remote")?;
                 // An image index of another tool lists manifests.
                 let listed = document["manifests"].as_array().into_iter().flatten();
                 let listed = listed.filter_map(|one| one["digest"].as_str()?.parse::<Sha256Digest>().ok());

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::RemoteFault;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
-use crate::oci::{Artifact, Descriptor, document};
+use crate::oci::{Artifact, Descriptor};
 use crate::remote::repository::{Reference, Repository, is_damaged, is_odd};
 use crate::remote::{notes, referrers, small, statement, tags};
 
-/// Reads what is said about the tree of an output, and adds a fault for each document that is damaged or missing.
+/// Reads what is said about the tree of an output, and adds a fault for each manifest that is damaged, and each layer that is
+/// damaged or missing.
 pub(super) fn verify(
     remote: &dyn Repository,
     manifest: Sha256Digest,
@@ -48,7 +49,7 @@ fn damage(remote: &dyn Repository, manifest: Sha256Digest) -> Result<Vec<Damage>
         Err(error) if is_odd(&error) && !is_damaged(remote, manifest)? => return Ok(Vec::new()),
         Err(error) => return Ok(vec![(manifest, "a statement or log", error)]),
     };
-    let Ok(artifact) = document::read::<Artifact>(&text, "manifest") else { return Ok(Vec::new()) };
+    let Ok(artifact) = Artifact::read(&text) else { return Ok(Vec::new()) };
     let (about, largest) = match artifact.artifact_type.as_str() {
         statement::STATEMENT => ("a signed statement", statement::LARGEST),
         notes::NOTES => ("the log of its build", notes::LARGEST),

@@ -39,7 +39,7 @@ struct Entries {
 impl Document {
     /// Parses a document; `media_type` is the registry's Content-Type, for messages.
     pub fn read(bytes: &[u8], media_type: Option<&str>) -> Result<Self> {
-        let shape: Shape = document::read(bytes, "manifest")?;
+        let shape: Shape = document::read(bytes, "image manifest")?;
         let is_manifest = shape.config.is_some() || shape.layers.is_some();
         if is_manifest && shape.manifests.is_some() {
             return Err(Error::new(
@@ -67,11 +67,11 @@ impl Document {
     }
 
     fn manifest(bytes: &[u8]) -> Result<Self> {
-        Ok(Self::Manifest(Box::new(document::read(bytes, "manifest")?)))
+        Ok(Self::Manifest(Box::new(document::read(bytes, "image manifest")?)))
     }
 
     fn index(bytes: &[u8]) -> Result<Self> {
-        let index: Entries = document::read(bytes, "index")?;
+        let index: Entries = document::read(bytes, "image index")?;
         Ok(Self::Index(index.manifests.unwrap_or_default()))
     }
 }

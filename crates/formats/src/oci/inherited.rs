@@ -55,7 +55,7 @@ struct Fields<C> {
 impl BaseConfig {
     /// Parses a configuration. Fails if the part that decides the tree is invalid.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        const WHAT: &str = "configuration";
+        const WHAT: &str = "image configuration";
         if let Ok(Fields { architecture, os, config, rootfs }) = document::read::<Fields<Value>>(bytes, WHAT) {
             return Ok(Self { architecture, os, rootfs, run: Inherited::of(config) });
         }

@@ -45,7 +45,7 @@ pub fn for_docker(directory: &Path) -> Result<Vec<u8>> {
 
 /// Reads the descriptor of the one manifest of the layout at `directory`. Its digest is the image's.
 pub fn manifest(directory: &Path) -> Result<Descriptor> {
-    let index: Index = document::read(&read(directory, "index.json")?, "index")?;
+    let index: Index = document::read(&read(directory, "index.json")?, "image index")?;
     let mut manifests = index.manifests.into_iter();
     match (manifests.next(), manifests.next()) {
         (Some(one), None) => Ok(one),
@@ -62,7 +62,7 @@ pub fn image(directory: &Path) -> Result<Manifest> {
     if Sha256Digest::of(&bytes) != digest {
         return Err(Error::new(Kind::Damaged, "the manifest of an image is damaged").fact("expected", digest));
     }
-    document::read(&bytes, "manifest")
+    document::read(&bytes, "image manifest")
 }
 
 fn read(directory: &Path, name: &str) -> Result<Vec<u8>> {
